@@ -1,0 +1,179 @@
+// Package pipelines is the language: it parses a project's HCL, resolves its names, checks it against the
+// connectors' manifests and returns the typed definition that the engine runs. It never starts a connector and
+// never touches the network.
+package pipelines
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/transforms"
+)
+
+// Project is a folder of *.hcl files, resolved. Everything in it may be used from several goroutines.
+type Project struct {
+	Dir         string
+	Files       map[string][]byte // sources by file name, for the snippets of diagnostics
+	Connections []*Connection     // in order of text
+	Pipelines   []*Pipeline
+	Secrets     []string // sensitive values, for redaction; never print them
+}
+
+// Connection is a configured connector. Its address is Type + "." + Name, as references write it.
+type Connection struct {
+	Type     string // the connector's name
+	Name     string
+	Config   map[string]any // attribute values as record values, manifest defaults filled in, secrets included
+	Manifest *protocol.Manifest
+	Limit    Limit
+	Range    hcl.Range
+}
+
+// Address is how references name the connection: "mpluskassa.shop".
+func (c *Connection) Address() string { return c.Type + "." + c.Name }
+
+// Limit bounds the use of a connection over all pipelines; zero fields mean the connector's own.
+type Limit struct {
+	PerSecond   float64
+	Concurrency int
+}
+
+// Pipeline is source → steps, in order of text.
+type Pipeline struct {
+	Name        string
+	Description string
+	Every       time.Duration // 0 = only when told to
+	Source      *Source
+	Steps       []Step
+	OnError     OnError
+	Activity    string // "all" (default) or "failures": which records get an activity entry
+	Version     string // digest of the definition, its scripts included
+	Range       hcl.Range
+}
+
+// Source is where records come from.
+type Source struct {
+	Name       string
+	Connection *Connection
+	Entity     string
+	Schema     *protocol.Entity
+	Options    map[string]any // the entity's source options, as record values
+	Range      hcl.Range
+}
+
+// Step is one of *Filter, *Lookup, *Transform and *Sink.
+type Step interface {
+	StepName() string
+	StepRange() hcl.Range
+}
+
+// Filter drops records for which Keep is not true. Reason, evaluated on dropped records, is text.
+type Filter struct {
+	Name   string
+	Keep   Expr
+	Reason Expr // never nil
+	Range  hcl.Range
+}
+
+// Lookup binds its name to the one remote record whose fields equal Match, or to null.
+type Lookup struct {
+	Name       string
+	Slot       int
+	Connection *Connection
+	Entity     string
+	Schema     *protocol.Entity
+	Match      Expr   // an object
+	Missing    string // "null" (default), "park", "dead_letter"
+	Several    string // "dead_letter" (default), "first" (oldest)
+	Range      hcl.Range
+}
+
+// Transform replaces `record`, by a script or by an expression; exactly one is set.
+type Transform struct {
+	Name   string
+	Script *transforms.Program
+	Set    Expr
+	Range  hcl.Range
+}
+
+// Sink finds by Match, then creates or updates with Set's fields. Its name is bound to the record that results: the
+// remote fields, overlaid with Set, and the entity's id field.
+type Sink struct {
+	Name       string
+	Slot       int
+	Connection *Connection
+	Entity     string
+	Schema     *protocol.Entity
+	When       Expr // nil = always; not true = the step is passed over and its name is null
+	ForEach    Expr // nil = once; else a list, and the step's name is a list of results; `each` is bound
+	EachSlot   int
+	Match      Expr            // nil = no look-up before a create
+	Create     Expr            // nil = true
+	UpdateAll  Expr            // bool: update all fields of Set; nil = see Update
+	Update     map[string]bool // the fields an update may write, when UpdateAll is nil; empty = none
+	Protect    map[string]bool // fields an update never writes
+	Set        Expr            // an object; nil = the record
+	Link       Expr            // key of the link; nil = the record's key
+	Scope      string          // name under which links are kept, default "<pipeline>.<step>"
+	Missing    string          // when nothing is found and Create is false: "dead_letter" (default), "park", "skip"
+	Several    string          // "dead_letter" (default), "first" (oldest)
+	Options    map[string]any
+	Range      hcl.Range
+}
+
+// StepName returns the step's label.
+func (s *Filter) StepName() string    { return s.Name }
+func (s *Lookup) StepName() string    { return s.Name }
+func (s *Transform) StepName() string { return s.Name }
+func (s *Sink) StepName() string      { return s.Name }
+
+// StepRange returns where the step stands.
+func (s *Filter) StepRange() hcl.Range    { return s.Range }
+func (s *Lookup) StepRange() hcl.Range    { return s.Range }
+func (s *Transform) StepRange() hcl.Range { return s.Range }
+func (s *Sink) StepRange() hcl.Range      { return s.Range }
+
+// OnError says what happens to a record that fails.
+type OnError struct {
+	Attempts int           // tries in all, default 6
+	Backoff  string        // "exponential" (default) or "constant"
+	Initial  time.Duration // first pause, default 1s
+	Max      time.Duration // longest pause, default 15m
+	Then     string        // "dead_letter" (default) or "stop"
+	ParkKey  bool          // hold back later changes of a key while its dead letter is open, default true
+}
+
+// Expr is an expression compiled for use on records.
+type Expr interface {
+	// Eval returns a record value. Its error is an *EvalError.
+	Eval(*Scope) (any, error)
+	// Range is where the expression stands.
+	Range() hcl.Range
+}
+
+// Scope holds the record-time names of one record: slot numbers are given out per pipeline by the resolver, in
+// order; the first four are fixed. A slot of a step that has not run is nil (null).
+type Scope struct {
+	Slots []any
+	Link  func(scope, key string) (any, error) // link("scope", key): the target id or null
+}
+
+// Fixed slots.
+const (
+	SlotRecord = iota // the record as the steps so far have made it
+	SlotSource        // the record as it was read
+	SlotMeta          // {key, entity, occurred_at, operation, …}
+	SlotRun           // {id, pipeline, started_at}
+	FirstFreeSlot
+)
+
+// EvalError is a failure of an expression on a record, at a place in the project.
+type EvalError struct {
+	Code    string // "expr.null_value", "expr.wrong_type" …
+	Message string
+	Range   hcl.Range
+}
+
+func (e *EvalError) Error() string { return e.Range.String() + ": " + e.Message }
