@@ -22,6 +22,7 @@ const PluginName = "connector"
 const (
 	EnvLifeline = "KOPRU_LIFELINE_FD" // read end of a pipe; it closes when the engine is gone, and the connector exits
 	EnvStdout   = "KOPRU_STDOUT_FD"   // the engine's standard output, only for manifests with stdio
+	EnvLogLevel = "KOPRU_LOG_LEVEL"   // "debug", "info", "warn" or "error": less than that need not be logged
 )
 
 // MaxMessage is the largest gRPC message in bytes either side accepts.

@@ -44,6 +44,12 @@ type Reader interface {
 	Read(ctx context.Context, request ReadRequest, emit func(Batch) error) (end string, err error)
 }
 
+// Committer may be implemented by connections whose source wants to know what is settled for good, such as a queue.
+type Committer interface {
+	// Committed says that everything up to the cursor is settled. It is cumulative and may be repeated.
+	Committed(ctx context.Context, entity, cursor string) error
+}
+
 // Looker finds records, exactly.
 type Looker interface {
 	Lookup(ctx context.Context, entity string, query Query) ([]Found, error)
@@ -55,7 +61,8 @@ type Writer interface {
 }
 
 // BatchWriter writes batches. For append-only entities Write is called for one batch at a time, in order, and the
-// returned position must be durable; for others calls run at the same time, up to the entity's concurrency.
+// returned position must be durable; for others calls run at the same time, up to the entity's concurrency. An err
+// stands for every operation without a result; for an append-only entity it ends the stream.
 type BatchWriter interface {
 	Write(ctx context.Context, ops []Op) (results []Result, position string, err error)
 	Close() error
