@@ -1,0 +1,16 @@
+package transforms_test
+
+import (
+	"testing"
+
+	"github.com/kopru-io/kopru/transforms"
+)
+
+// The scripts that are shipped must load.
+func TestShippedScripts(t *testing.T) {
+	for _, script := range []string{"order.ts"} {
+		if _, diags := transforms.Load("../pipelines/mpluskassa-vismanet", script, transforms.Budget{}); len(diags) > 0 {
+			t.Errorf("%s: %+v", script, diags)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+/** What a Decimal can be made of. Text has a decimal point, such as "19.95" or "1e-3". */
+export type Numeric = number | string | Decimal;
+
+/**
+ * An exact decimal number: 0.1 plus 0.2 is 0.3. It never changes; every operation makes a new one. Amounts in a
+ * record that a JavaScript number cannot hold exactly come as Decimals, and a Decimal in a result becomes a number
+ * with all its digits.
+ *
+ * The operators + - * / < > throw on a Decimal, since they would silently compute in binary.
+ */
+export interface Decimal {
+  plus(x: Numeric): Decimal;
+  minus(x: Numeric): Decimal;
+  times(x: Numeric): Decimal;
+  /** Divides and rounds to so many digits behind the point, half away from zero. */
+  div(x: Numeric, digits: number): Decimal;
+  /** Rounds to so many digits behind the point, half away from zero: 2.345 becomes 2.35, -2.345 becomes -2.35. */
+  round(digits: number): Decimal;
+  neg(): Decimal;
+  abs(): Decimal;
+  /** -1, 0 or 1: smaller than, equal to or larger than x. 1.50 equals 1.5. */
+  cmp(x: Numeric): number;
+  eq(x: Numeric): boolean;
+  lt(x: Numeric): boolean;
+  lte(x: Numeric): boolean;
+  gt(x: Numeric): boolean;
+  gte(x: Numeric): boolean;
+  isZero(): boolean;
+  isNegative(): boolean;
+  /** All digits, no exponent. */
+  toString(): string;
+  /** Rounded, as text with exactly so many digits behind the point. */
+  toFixed(digits: number): string;
+  /** The nearest JavaScript number. It may lose digits: not for money. */
+  toNumber(): number;
+  /** A number where that is exact, else text. */
+  toJSON(): number | string;
+}
+
+interface DecimalClass {
+  (x: Numeric): Decimal;
+  new (x: Numeric): Decimal;
+  readonly prototype: Decimal;
+}
+
+declare const __kopru: { Decimal: DecimalClass };
+
+/** Makes an exact decimal number; throws on what is no number, and on a number like 0.1 + 0.2 that is inexact. */
+export const Decimal: DecimalClass = /* @__PURE__ */ (() => __kopru.Decimal)();
