@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/kopru-io/kopru/pipelines/expr"
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/transforms"
 )
@@ -95,6 +96,7 @@ type Transform struct {
 	Name   string
 	Script *transforms.Program
 	Set    Expr
+	Vars   map[string]any // what the script sees as ctx.vars
 	Range  hcl.Range
 }
 
@@ -111,8 +113,8 @@ type Sink struct {
 	EachSlot   int
 	Match      Expr            // nil = no look-up before a create
 	Create     Expr            // nil = true
-	UpdateAll  Expr            // bool: update all fields of Set; nil = see Update
-	Update     map[string]bool // the fields an update may write, when UpdateAll is nil; empty = none
+	UpdateAll  bool            // an update may write every field of Set
+	Update     map[string]bool // the fields an update may write otherwise; empty = none
 	Protect    map[string]bool // fields an update never writes
 	Set        Expr            // an object; nil = the record
 	Link       Expr            // key of the link; nil = the record's key
@@ -142,7 +144,7 @@ type OnError struct {
 	Initial  time.Duration // first pause, default 1s
 	Max      time.Duration // longest pause, default 15m
 	Then     string        // "dead_letter" (default) or "stop"
-	ParkKey  bool          // hold back later changes of a key while its dead letter is open, default true
+	ParkKey  bool          // hold back later changes of a key while its dead letter is open; default: the newer one supersedes
 }
 
 // Expr is an expression compiled for use on records.
@@ -153,27 +155,18 @@ type Expr interface {
 	Range() hcl.Range
 }
 
-// Scope holds the record-time names of one record: slot numbers are given out per pipeline by the resolver, in
-// order; the first four are fixed. A slot of a step that has not run is nil (null).
-type Scope struct {
-	Slots []any
-	Link  func(scope, key string) (any, error) // link("scope", key): the target id or null
-}
+// Scope holds the record-time names of one record: slot numbers are given out per pipeline, in order of the text; the
+// first four are fixed. A slot of a step that has not run is null.
+type Scope = expr.Scope
+
+// EvalError is a failure of an expression on a record, at a place in the project.
+type EvalError = expr.EvalError
 
 // Fixed slots.
 const (
 	SlotRecord = iota // the record as the steps so far have made it
 	SlotSource        // the record as it was read
-	SlotMeta          // {key, entity, occurred_at, operation, …}
+	SlotMeta          // {key, entity, operation, occurred_at, …}
 	SlotRun           // {id, pipeline, started_at}
 	FirstFreeSlot
 )
-
-// EvalError is a failure of an expression on a record, at a place in the project.
-type EvalError struct {
-	Code    string // "expr.null_value", "expr.wrong_type" …
-	Message string
-	Range   hcl.Range
-}
-
-func (e *EvalError) Error() string { return e.Range.String() + ": " + e.Message }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// checked is the answer of one connection.
+type checked struct {
+	Connection string    `json:"connection"`
+	OK         bool      `json:"ok"`
+	Facts      []string  `json:"facts,omitempty"`
+	Problems   []problem `json:"problems,omitempty"`
+}
+
+type problem struct {
+	Attribute string `json:"attribute,omitempty"`
+	Summary   string `json:"summary"`
+	Detail    string `json:"detail,omitempty"`
+	Warning   bool   `json:"warning,omitempty"`
+}
+
+func (c *cli) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [DIR]",
+		Short: "Try every connection live and say exactly what is wrong",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, _ := split(args)
+			p, err := c.load(cmd.Context(), dir)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			var answers []checked
+			failed := false
+			for _, def := range p.Connections {
+				answer := checked{Connection: def.Address(), OK: true}
+				conn, err := p.host.Connect(cmd.Context(), def.Type, def.Name, def.Config)
+				if err != nil {
+					answer.OK = false
+					answer.Problems = []problem{{Summary: err.Error()}}
+				} else {
+					facts, problems, err := conn.Check(cmd.Context())
+					if err != nil {
+						answer.OK = false
+						answer.Problems = []problem{{Summary: err.Error()}}
+					}
+					answer.Facts = facts
+					for _, x := range problems {
+						answer.OK = answer.OK && x.GetWarning()
+						answer.Problems = append(answer.Problems, problem{
+							Attribute: x.GetAttribute(), Summary: x.GetSummary(), Detail: x.GetDetail(), Warning: x.GetWarning(),
+						})
+					}
+				}
+				failed = failed || !answer.OK
+				answers = append(answers, answer)
+				if !c.json {
+					c.printChecked(answer)
+				}
+			}
+			if c.json {
+				if err := c.printJSON(map[string]any{"connections": answers}); err != nil {
+					return err
+				}
+			}
+			if failed {
+				return exit(exitFailed)
+			}
+			return nil
+		},
+	}
+}
+
+func (c *cli) printChecked(a checked) {
+	sign := "✓"
+	if !a.OK {
+		sign = "✗"
+	}
+	fmt.Fprintf(c.out, "%s %s\n", sign, a.Connection)
+	for _, fact := range a.Facts {
+		fmt.Fprintf(c.out, "    %s\n", fact)
+	}
+	for _, p := range a.Problems {
+		word := "problem"
+		if p.Warning {
+			word = "warning"
+		}
+		fmt.Fprintf(c.out, "    %s: %s\n", word, p.Summary)
+		if p.Attribute != "" {
+			fmt.Fprintf(c.out, "      at: %s\n", p.Attribute)
+		}
+		if p.Detail != "" {
+			fmt.Fprintf(c.out, "      %s\n", p.Detail)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+// Command kopru keeps business systems in step: it runs the pipelines of a project folder.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes; scripts rely on them.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitInvalid = 2 // the definition is invalid
+	exitPartial = 3 // finished, but some records are parked or dead
+)
+
+// exit is an error that has been told to the user already and only carries the code.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// cli is the process as the verbs see it, so that a test can stand in for it.
+type cli struct {
+	in       *os.File
+	out, err io.Writer
+	stdout   *os.File // the real one, for connectors that write to "-"
+	env      func(string) (string, bool)
+	color    bool
+	json     bool
+	verbose  bool
+	state    string
+	vars     []string
+	varFiles []string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c := &cli{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, stdout: os.Stdout, env: os.LookupEnv,
+		color: isatty.IsTerminal(os.Stderr.Fd()) && os.Getenv("NO_COLOR") == "",
+	}
+	os.Exit(c.main(ctx, os.Args[1:]))
+}
+
+func (c *cli) main(ctx context.Context, args []string) int {
+	root := c.root()
+	root.SetArgs(args)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	err := root.ExecuteContext(ctx)
+	var code exit
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(c.err, "Error: %v\n", err)
+	return exitFailed
+}
+
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kopru",
+		Short:         "Kopru keeps business systems in step",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	flags := root.PersistentFlags()
+	flags.BoolVar(&c.json, "json", false, "answer in JSON")
+	flags.BoolVarP(&c.verbose, "verbose", "v", false, "log what happens in detail")
+	flags.StringVar(&c.state, "state", "", "state database: a file or a postgres:// address (default $KOPRU_STATE, else .kopru/state.db in the project)")
+	flags.StringArrayVar(&c.vars, "var", nil, "set a variable, `name=value` (may be repeated)")
+	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a *.vars.hcl `file` (may be repeated)")
+	root.AddCommand(
+		c.validateCommand(), c.checkCommand(), c.planCommand(), c.runCommand(),
+		c.activityCommand(), c.deadCommand(), c.connectorCommand(), c.versionCommand(),
+	)
+	return root
+}

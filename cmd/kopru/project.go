@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/mattn/go-isatty"
+
+	"github.com/kopru-io/kopru/engine/run"
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/plugins/host"
+	"github.com/kopru-io/kopru/plugins/protocol"
+)
+
+// project is a loaded folder with what is needed to work on it.
+type project struct {
+	*pipelines.Project
+	dir  string
+	host *host.Host
+	log  *slog.Logger
+}
+
+// split takes the project's folder from the arguments, the current one when the first argument is no folder.
+func split(args []string) (dir string, rest []string) {
+	if len(args) > 0 {
+		if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
+			return args[0], args[1:]
+		}
+	}
+	return ".", args
+}
+
+// load reads the project and prints every diagnostic. The caller closes what it returns.
+func (c *cli) load(ctx context.Context, dir string) (*project, error) {
+	log := c.logger(nil)
+	h := c.newHost(dir, log)
+	vars := map[string]string{}
+	for _, v := range c.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok {
+			return nil, fmt.Errorf("--var %s: write it as name=value", v)
+		}
+		vars[name] = value
+	}
+	p, diags := pipelines.Load(dir, pipelines.Options{
+		Catalog: catalog{ctx, h}, Vars: vars, VarFiles: c.varFiles, Env: c.env,
+	})
+	if err := c.tell(p, diags); err != nil {
+		h.Close()
+		return nil, err
+	}
+	return &project{Project: p, dir: dir, host: h, log: c.logger(p.Secrets)}, nil
+}
+
+// tell prints diagnostics; the error is exit code 2 when one of them is an error.
+func (c *cli) tell(p *pipelines.Project, diags diag.List) error {
+	var files map[string][]byte
+	if p != nil {
+		files = p.Files
+	}
+	if c.json && diags.HasErrors() {
+		if err := c.printJSON(map[string]any{"diagnostics": diag.JSON(diags)}); err != nil {
+			return err
+		}
+	} else {
+		diag.Print(c.err, diags, files, c.color)
+	}
+	if diags.HasErrors() {
+		return exit(exitInvalid)
+	}
+	return nil
+}
+
+func (p *project) close() { p.host.Close() }
+
+// pick returns the pipelines named, all enabled ones when none is.
+func (p *project) pick(names []string) ([]*pipelines.Pipeline, error) {
+	if len(names) == 0 {
+		return p.Pipelines, nil
+	}
+	var picked []*pipelines.Pipeline
+next:
+	for _, name := range names {
+		var known []string
+		for _, candidate := range p.Pipelines {
+			if candidate.Name == name {
+				picked = append(picked, candidate)
+				continue next
+			}
+			known = append(known, candidate.Name)
+		}
+		return nil, fmt.Errorf("there is no pipeline %q in %s; there are: %s", name, p.dir, strings.Join(known, ", "))
+	}
+	return picked, nil
+}
+
+// runner opens the state database and returns what runs pipelines with it.
+func (c *cli) runner(ctx context.Context, p *project) (*run.Runner, *state.Store, error) {
+	store, err := c.openState(ctx, p.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	hostname, _ := os.Hostname()
+	node := fmt.Sprintf("%s/%d", hostname, os.Getpid())
+	return run.New(store, run.NewConnections(run.FromHost(p.host)), p.log, node), store, nil
+}
+
+func (c *cli) openState(ctx context.Context, dir string) (*state.Store, error) {
+	dsn := c.state
+	if dsn == "" {
+		dsn, _ = c.env("KOPRU_STATE")
+	}
+	if dsn == "" {
+		dsn = filepath.Join(dir, ".kopru", "state.db")
+	}
+	return state.Open(ctx, dsn)
+}
+
+// newHost looks for connectors beside kopru, in $KOPRU_CONNECTORS and in the project's .kopru/connectors.
+func (c *cli) newHost(dir string, log *slog.Logger) *host.Host {
+	var dirs []string
+	if exe, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Dir(exe))
+	}
+	if list, ok := c.env("KOPRU_CONNECTORS"); ok {
+		dirs = append(dirs, filepath.SplitList(list)...)
+	}
+	dirs = append(dirs, filepath.Join(dir, ".kopru", "connectors"))
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return host.New(host.Options{
+		Dirs: dirs, CacheDir: filepath.Join(cache, "kopru", "manifests"), Log: log, Stdout: c.stdout,
+	})
+}
+
+// catalog lets the language read manifests, from the cache where the connector is known already.
+type catalog struct {
+	ctx  context.Context
+	host *host.Host
+}
+
+// Names lists the connectors that are installed.
+func (c catalog) Names() []string { return c.host.Names() }
+
+// Manifest describes a connector.
+func (c catalog) Manifest(name string) (*protocol.Manifest, error) {
+	return c.host.Manifest(c.ctx, name)
+}
+
+// logger writes for people on a terminal and JSON elsewhere, never a secret.
+func (c *cli) logger(secrets []string) *slog.Logger {
+	level := slog.LevelWarn
+	if c.verbose {
+		level = slog.LevelDebug
+	}
+	var handler slog.Handler = slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level})
+	if f, ok := c.err.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		handler = tint.NewHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.color})
+	}
+	return slog.New(redact(handler, secrets))
+}
+
+func (c *cli) printJSON(v any) error {
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

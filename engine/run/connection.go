@@ -1,0 +1,159 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/host"
+	"github.com/kopru-io/kopru/plugins/protocol"
+)
+
+// Remote is an open connection to a system. Its errors are *host.Failure where the class is known.
+type Remote interface {
+	Read(ctx context.Context, start *protocol.ReadStart) (Stream, error)
+	Lookup(ctx context.Context, entity string, queries []*protocol.Query) ([]*protocol.Hits, error)
+	Writer(ctx context.Context, start *protocol.WriteStart) (Writer, error)
+}
+
+// Stream is a read in progress. Next returns io.EOF at the end.
+type Stream interface {
+	Next() (*protocol.Batch, error)
+	Committed(cursor string)
+	Close() error
+}
+
+// Writer writes to one entity; Write may be called from several goroutines.
+type Writer interface {
+	Write(ctx context.Context, ops []*protocol.Op) (*protocol.WriteResults, error)
+	Close() error
+}
+
+// Dial opens the connection that a definition names.
+type Dial func(ctx context.Context, c *pipelines.Connection) (Remote, error)
+
+// Connections holds the open connections of a process, with the limits that every pipeline using one shares.
+type Connections struct {
+	dial Dial
+
+	mu   sync.Mutex
+	open map[string]*connection
+}
+
+// NewConnections returns an empty set that opens with dial.
+func NewConnections(dial Dial) *Connections {
+	return &Connections{dial: dial, open: map[string]*connection{}}
+}
+
+// connection is an open Remote with its limits: so many calls a second, so many at once, and a gate that is shut
+// until the time a rate-limited system named.
+type connection struct {
+	Remote
+	address string
+	rate    *rate.Limiter
+	slots   chan struct{}
+
+	mu     sync.Mutex
+	paused time.Time
+}
+
+func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*connection, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.open[def.Address()]; ok {
+		return c, nil
+	}
+	remote, err := s.dial(ctx, def)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{
+		Remote:  remote,
+		address: def.Address(),
+		rate:    rate.NewLimiter(rate.Inf, 1),
+		slots:   make(chan struct{}, concurrency(def)),
+	}
+	if def.Limit.PerSecond > 0 {
+		c.rate = rate.NewLimiter(rate.Limit(def.Limit.PerSecond), max(1, int(def.Limit.PerSecond/10)))
+	}
+	s.open[def.Address()] = c
+	return c, nil
+}
+
+// concurrency is how many operations may be under way at once on a connection.
+func concurrency(def *pipelines.Connection) int {
+	if def.Limit.Concurrency > 0 {
+		return def.Limit.Concurrency
+	}
+	n := 1
+	for _, e := range def.Manifest.GetEntities() {
+		n = max(n, int(e.GetConcurrency()))
+	}
+	return n
+}
+
+// call runs one remote operation within the connection's limits.
+func (c *connection) call(ctx context.Context, op func(context.Context) error) error {
+	for {
+		if err := sleepUntil(ctx, c.pausedUntil()); err != nil {
+			return err
+		}
+		select {
+		case c.slots <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if time.Until(c.pausedUntil()) > 0 { // shut while we waited for a slot
+			<-c.slots
+			continue
+		}
+		err := c.rate.Wait(ctx)
+		if err == nil {
+			err = op(ctx)
+		}
+		<-c.slots
+		var failure *host.Failure
+		if errors.As(err, &failure) && failure.Class == protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED {
+			c.pause(failure.RetryAfter)
+			continue
+		}
+		return err
+	}
+}
+
+func (c *connection) pausedUntil() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paused
+}
+
+// pause shuts the gate. A system that names no time gets a second.
+func (c *connection) pause(d time.Duration) {
+	if d <= 0 {
+		d = time.Second
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if until := time.Now().Add(d); until.After(c.paused) {
+		c.paused = until
+	}
+}
+
+func sleepUntil(ctx context.Context, t time.Time) error {
+	d := time.Until(t)
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,291 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sourcegraph/conc/pool"
+	"github.com/sourcegraph/conc/stream"
+
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+// window is how many batches may be between the source and the database: what bounds memory.
+const window = 8
+
+// batch is some records that travel together. It is never a boundary of correctness: outcomes are per record.
+type batch struct {
+	items     []*item
+	cursor    string // "" = does not move the cursor
+	pending   atomic.Int64
+	done      chan struct{} // closed when every item has its outcome
+	positions map[string]string
+}
+
+func newBatch(items []*item, cursor string) *batch {
+	b := &batch{items: items, cursor: cursor, done: make(chan struct{})}
+	b.pending.Store(int64(len(items)))
+	if len(items) == 0 {
+		close(b.done)
+	}
+	return b
+}
+
+func (b *batch) finished(it *item) {
+	close(it.done)
+	if b.pending.Add(-1) == 0 {
+		close(b.done)
+	}
+}
+
+// flow is one pass of records from the source into the database:
+// read → shape (parallel, order kept) → deliver (per record, order kept per key) → append → settle (in order).
+type flow struct {
+	*execution
+	source   Stream
+	shaping  *stream.Stream
+	lanePool *pool.Pool
+	toAppend chan *batch
+	toSettle chan *batch
+
+	fail context.CancelCauseFunc
+}
+
+// run moves all records of the source, and returns when the last outcome is settled or the run can't go on.
+func (e *execution) run(ctx context.Context, source Stream, parked []state.Held) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	f := &flow{
+		execution: e, source: source, fail: fail,
+		shaping:  stream.New().WithMaxGoroutines(runtime.GOMAXPROCS(0)),
+		lanePool: pool.New().WithMaxGoroutines(e.laneCount()),
+		toAppend: make(chan *batch, window),
+		toSettle: make(chan *batch, window),
+	}
+	unblock := context.AfterFunc(ctx, func() { _ = source.Close() }) // a read that waits would wait for ever
+	defer unblock()
+	var ending sync.WaitGroup
+	ending.Go(func() { f.appendAll(ctx) })
+	ending.Go(func() { f.settleAll(ctx) })
+	f.readAll(ctx, parked)
+	f.shaping.Wait()
+	close(f.toAppend)
+	f.lanePool.Wait()
+	ending.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return nil
+}
+
+// laneCount is how many records may be under way at once: as many as the busiest connection allows, and some that
+// wait for their turn.
+func (e *execution) laneCount() int {
+	n := 1
+	for _, c := range e.conns {
+		n = max(n, cap(c.slots))
+	}
+	return n + 2
+}
+
+func (f *flow) readAll(ctx context.Context, parked []state.Held) {
+	if len(parked) > 0 {
+		f.admit(ctx, newBatch(f.revive(parked), ""))
+	}
+	for ctx.Err() == nil {
+		b, err := f.source.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			f.fail(err)
+			return
+		}
+		items := make([]*item, len(b.GetRecords()))
+		storage := make([]item, len(items))
+		now := f.clock()
+		for i, r := range b.GetRecords() {
+			f.seq++
+			storage[i] = item{record: r, seq: f.seq, start: now, done: make(chan struct{})}
+			items[i] = &storage[i]
+		}
+		f.admit(ctx, newBatch(items, b.GetCursor()))
+	}
+}
+
+// revive makes records of what was parked, to be tried again from the start with today's definition.
+func (f *flow) revive(parked []state.Held) []*item {
+	items := make([]*item, len(parked))
+	for i, h := range parked {
+		r := &protocol.Record{Key: h.Key, Payload: h.Original, Operation: protocol.Operation_OPERATION_UPSERT}
+		if m, err := record.DecodeObject(h.Meta); err == nil {
+			r.Meta = map[string]string{}
+			for k, v := range m {
+				if text, ok := v.(string); ok {
+					r.Meta[k] = text
+				}
+			}
+		}
+		f.seq++
+		items[i] = &item{record: r, seq: f.seq, start: f.clock(), done: make(chan struct{}), heldID: h.ID, attempts: h.Attempts}
+	}
+	return items
+}
+
+// admit shapes a batch in parallel with others, then hands it on in order.
+func (f *flow) admit(ctx context.Context, b *batch) {
+	f.shaping.Go(func() stream.Callback {
+		f.shapeBatch(ctx, b)
+		return func() { f.dispatch(ctx, b) }
+	})
+}
+
+func (f *flow) shapeBatch(ctx context.Context, b *batch) {
+	vms := scripts{}
+	for _, it := range b.items {
+		if ctx.Err() != nil {
+			return
+		}
+		f.prepare(it)
+		if err := f.advance(ctx, f.shape, it, vms); err != nil {
+			f.fail(err)
+			return
+		}
+	}
+}
+
+// dispatch starts the delivery of a shaped batch. It blocks while too much is under way, which holds the source.
+func (f *flow) dispatch(ctx context.Context, b *batch) {
+	select {
+	case f.toAppend <- b:
+	case <-ctx.Done():
+		return
+	}
+	if len(f.rest) == 0 {
+		for _, it := range b.items {
+			it.finish()
+			b.finished(it)
+		}
+		return
+	}
+	if err := f.held.load(ctx, f.execution, b); err != nil {
+		f.fail(err)
+		return
+	}
+	for _, it := range b.items {
+		before := f.lanes.enter(it)
+		f.lanePool.Go(func() { f.deliver(ctx, b, it, before) })
+	}
+}
+
+// deliver takes one record through the steps that need a remote system, after the one before it of the same key.
+func (f *flow) deliver(ctx context.Context, b *batch, it, before *item) {
+	defer f.lanes.leave(it)
+	if before != nil {
+		select {
+		case <-before.done:
+		case <-ctx.Done():
+			return
+		}
+	}
+	f.held.check(f.execution, it)
+	if err := f.advance(ctx, f.rest, it, scripts{}); err != nil {
+		f.fail(err)
+		return
+	}
+	it.finish()
+	f.held.note(it)
+	b.finished(it)
+}
+
+// appended collects what an append-only sink gets; it is written with the whole batch.
+func (e *execution) appended(s *pipelines.Sink, it *item) error {
+	value := it.scope.Slots[pipelines.SlotRecord]
+	if s.Set != nil {
+		var err error
+		if value, err = s.Set.Eval(&it.scope); err != nil {
+			return err
+		}
+	}
+	if fields, ok := value.(map[string]any); e.plan != nil && ok {
+		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, Fields: fields})
+		return nil
+	}
+	payload, err := record.Encode(value)
+	if err != nil {
+		return invalid("sink.bad_value", "sink %q: %v", s.Name, err)
+	}
+	it.outs = append(it.outs, output{s, payload})
+	return nil
+}
+
+// appendAll writes the batches' outputs to append-only sinks, in order, and hands the batches on to be settled.
+func (f *flow) appendAll(ctx context.Context) {
+	defer close(f.toSettle)
+	for {
+		b, ok := receive(ctx, f.toAppend)
+		if !ok {
+			return
+		}
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return
+		}
+		if err := f.appendBatch(ctx, b); err != nil {
+			f.fail(err)
+			return
+		}
+		select {
+		case f.toSettle <- b:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *flow) appendBatch(ctx context.Context, b *batch) error {
+	for _, s := range f.appendSinks {
+		ops := make([]*protocol.Op, 0, len(b.items))
+		for _, it := range b.items {
+			for _, o := range it.outs {
+				if o.sink == s && it.outcome == state.Delivered {
+					ops = append(ops, &protocol.Op{
+						Operation: protocol.Operation_OPERATION_CREATE, Key: it.record.GetKey(), Payload: o.payload,
+					})
+				}
+			}
+		}
+		if len(ops) == 0 {
+			continue
+		}
+		results, err := f.writers[s].Write(ctx, ops)
+		if err != nil {
+			return err
+		}
+		if p := results.GetPosition(); p != "" {
+			if b.positions == nil {
+				b.positions = map[string]string{}
+			}
+			b.positions[s.Name] = p
+		}
+	}
+	return nil
+}
+
+// receive returns false when the channel is closed or the run is over.
+func receive(ctx context.Context, ch <-chan *batch) (*batch, bool) {
+	select {
+	case b, ok := <-ch:
+		return b, ok
+	case <-ctx.Done():
+		return nil, false
+	}
+}

@@ -1,0 +1,103 @@
+package run
+
+import (
+	"time"
+
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+// Effect is what one sink did, or in a plan would do, with one record.
+type Effect struct {
+	Step      string          `json:"step"`
+	Entity    string          `json:"entity"`
+	Action    string          `json:"action"` // create, update, unchanged
+	ID        string          `json:"id,omitempty"`
+	Fields    map[string]any  `json:"fields,omitempty"`    // of a create, in plans
+	Changes   []record.Change `json:"changes,omitempty"`   // of an update
+	Protected []record.Change `json:"protected,omitempty"` // differences that are not ours to mend
+}
+
+// Actions of an Effect.
+const (
+	ActionCreate    = "create"
+	ActionUpdate    = "update"
+	ActionUnchanged = "unchanged"
+)
+
+// item is one record on its way, and what became of it.
+type item struct {
+	record *protocol.Record
+	seq    int64
+	scope  pipelines.Scope
+	outs   []output // what append-only sinks get once the record has come through all steps
+	heldID int64    // the parked record or dead letter this comes from, 0 = the source
+	start  time.Time
+	done   chan struct{}
+
+	attempts   int  // of a held record, so far
+	supersedes bool // is the newer state of something that is held
+
+	outcome   state.Outcome
+	step      string
+	code      string
+	class     string
+	reason    string
+	waitsFor  string
+	effects   []Effect
+	links     []state.Link
+	intents   []state.Intent
+	exchanges []*protocol.Exchange
+}
+
+// output is a payload for an append-only sink.
+type output struct {
+	sink    *pipelines.Sink
+	payload []byte
+}
+
+// settled tells whether an earlier step has already decided the outcome.
+func (it *item) settled() bool { return it.outcome != "" }
+
+func (it *item) filtered(step, reason string) {
+	it.outcome, it.step, it.code, it.reason = state.Filtered, step, "filtered", reason
+}
+
+func (it *item) parked(step, waitsFor, reason string) {
+	it.outcome, it.step, it.code, it.reason, it.waitsFor = state.Parked, step, "parked", reason, waitsFor
+}
+
+func (it *item) dead(step string, p *problem) {
+	it.outcome, it.step, it.code, it.class, it.reason = state.Dead, step, p.code, p.class, p.message
+	it.exchanges = append(it.exchanges, p.exchanges...)
+}
+
+// finish gives a record that came through all steps its outcome: delivered when something was written.
+func (it *item) finish() {
+	if it.settled() {
+		return
+	}
+	it.outcome, it.reason = state.Unchanged, "nothing to write"
+	if len(it.effects) == 0 || len(it.outs) > 0 {
+		it.outcome, it.reason = state.Delivered, ""
+	}
+	for _, e := range it.effects {
+		if e.Action != ActionUnchanged {
+			it.outcome, it.reason = state.Delivered, ""
+		}
+	}
+}
+
+// current is the record as the steps made it, for dead letters.
+func (it *item) current() []byte {
+	if len(it.scope.Slots) == 0 || it.scope.Slots[pipelines.SlotRecord] == nil {
+		return nil
+	}
+	data, err := record.Encode(it.scope.Slots[pipelines.SlotRecord])
+	if err != nil {
+		return nil
+	}
+	return data
+}

@@ -1,0 +1,226 @@
+// Package run moves records: from a source through the steps of a pipeline into its sinks, each to exactly one
+// outcome, settled batch by batch in the state database before the source is told.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/host"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+// BatchSize is how many records a source is asked to send at a time.
+const BatchSize = 250
+
+// leaseRenewal is well under the lease's time to live, so that one missed renewal does no harm.
+const leaseRenewal = 5 * time.Second
+
+// Runner runs and plans pipelines. It is safe for use by several goroutines.
+type Runner struct {
+	Store       *state.Store
+	Connections *Connections
+	Log         *slog.Logger
+	Node        string
+	Clock       func() time.Time
+	Progress    func(Progress) // nil = nobody watches
+
+	locks *keyedLocks
+}
+
+// New returns a Runner that works with the system clock.
+func New(store *state.Store, connections *Connections, log *slog.Logger, node string) *Runner {
+	return &Runner{
+		Store: store, Connections: connections, Log: log, Node: node, Clock: time.Now, locks: newKeyedLocks(),
+	}
+}
+
+// Statuses of a finished run.
+const (
+	Succeeded = "succeeded"
+	Partial   = "partial" // finished, but some records are parked or dead
+	Failed    = "failed"
+)
+
+// Summary is what a run has to say, for people and as JSON.
+type Summary struct {
+	Name       string                      `json:"name"`
+	Status     string                      `json:"status"`
+	Records    state.Counts                `json:"records"`
+	Sinks      map[string]state.SinkCounts `json:"sinks"`
+	DurationMS int64                       `json:"duration_ms"`
+	Error      string                      `json:"error,omitempty"`
+}
+
+// Run takes one pipeline from its settled cursor to the end of its source. A fault of the machinery (a connector
+// that dies, a connection that breaks) makes it go on from what is settled, a few times; a fault of a record makes
+// a dead letter. The error says why the run ended early; what is settled stands.
+func (r *Runner) Run(ctx context.Context, p *pipelines.Pipeline) (Summary, error) {
+	began := r.Clock()
+	e := r.execution(p)
+	row := state.Run{
+		ID: e.id, Pipeline: p.Name, Kind: "run", Status: "running", StartedAt: began, Version: p.Version, Node: r.Node,
+	}
+	fence, err := r.Store.StartRun(ctx, row)
+	if err != nil {
+		return Summary{Name: p.Name, Status: Failed, Error: err.Error()}, fmt.Errorf("pipeline %q: %w", p.Name, err)
+	}
+	e.fence = fence
+
+	err = r.keepGoing(ctx, e)
+
+	summary := Summary{
+		Name: p.Name, Status: Succeeded, Records: e.counts, Sinks: e.sinks, DurationMS: r.Clock().Sub(began).Milliseconds(),
+	}
+	switch {
+	case err != nil:
+		summary.Status, summary.Error = Failed, err.Error()
+		err = fmt.Errorf("pipeline %q: %w", p.Name, err)
+	case e.counts.Parked+e.counts.Dead > 0:
+		summary.Status = Partial
+	}
+	row.Status, row.FinishedAt, row.Error = summary.Status, r.Clock(), summary.Error
+	row.Counts, row.Sinks = e.counts, e.sinks
+	finishErr := r.Store.FinishRun(context.WithoutCancel(ctx), row, fence)
+	return summary, errors.Join(err, finishErr)
+}
+
+func (r *Runner) execution(p *pipelines.Pipeline) *execution {
+	e := newExecution(p)
+	e.id = ulid.MustNew(ulid.Timestamp(r.Clock()), ulid.DefaultEntropy()).String()
+	e.store, e.locks, e.log, e.clock = r.Store, r.locks, r.Log.With("pipeline", p.Name), r.Clock
+	e.startedAt, e.progress = r.Clock(), r.Progress
+	e.runValue = map[string]any{
+		"id": e.id, "pipeline": p.Name, "started_at": e.startedAt.UTC().Format(time.RFC3339),
+	}
+	return e
+}
+
+// keepGoing holds the lease and passes over the source until it is at its end, resuming after faults that pass.
+func (r *Runner) keepGoing(ctx context.Context, e *execution) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	renewing := make(chan struct{})
+	go func() {
+		defer close(renewing)
+		r.renew(ctx, e, cancel)
+	}()
+	defer func() { cancel(nil); <-renewing }()
+	for attempt := 1; ; attempt++ {
+		before := e.counts.Read
+		err := r.pass(ctx, e)
+		if err == nil || ctx.Err() != nil || !passing(err) {
+			return err
+		}
+		if e.counts.Read > before {
+			attempt = 1 // it moves: the budget is for standing still
+		}
+		if attempt >= e.pipeline.OnError.Attempts {
+			return err
+		}
+		pause := backoff(e.pipeline.OnError, attempt)
+		e.log.Warn("the run was interrupted and goes on from what is settled", "error", err, "in", pause)
+		if waitErr := sleepUntil(ctx, time.Now().Add(pause)); waitErr != nil {
+			return err
+		}
+	}
+}
+
+// passing tells whether a fault of the whole run may be gone at the next try.
+func passing(err error) bool {
+	return isClass(err, protocol.FailureClass_FAILURE_CLASS_TRANSIENT) ||
+		isClass(err, protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS) ||
+		isClass(err, protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED)
+}
+
+func (r *Runner) renew(ctx context.Context, e *execution, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(leaseRenewal)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := r.Store.RenewRun(ctx, e.id, e.fence); errors.Is(err, state.ErrFenced) {
+				cancel(err)
+				return
+			}
+		}
+	}
+}
+
+// pass is one reading of the source from the settled cursor, with what is parked tried again first.
+func (r *Runner) pass(ctx context.Context, e *execution) error {
+	e.lanes, e.held = newLanes(), heldKeys{}
+	if err := e.open(ctx, r.Connections); err != nil {
+		return err
+	}
+	defer e.closeWriters()
+	stream, err := r.read(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := stream.Close(); err != nil {
+			e.log.Debug("closing the read stream", "error", err)
+		}
+	}()
+	parked, err := r.Store.Held(ctx, state.HeldFilter{Pipeline: e.pipeline.Name, Status: "parked", Limit: 10_000})
+	if err != nil {
+		return err
+	}
+	return e.run(ctx, stream, parked)
+}
+
+func (r *Runner) read(ctx context.Context, e *execution) (Stream, error) {
+	src := e.pipeline.Source
+	cursor, err := r.Store.Cursor(ctx, e.pipeline.Name, src.Name)
+	if err != nil {
+		return nil, err
+	}
+	options, err := record.Encode(src.Options)
+	if err != nil {
+		return nil, err
+	}
+	conn := e.conns[src.Connection.Address()]
+	var stream Stream
+	err = retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
+		var err error
+		stream, err = conn.Read(ctx, &protocol.ReadStart{
+			Entity: src.Entity, Cursor: cursor, Options: options, BatchSize: BatchSize,
+		})
+		return err
+	})
+	return stream, err
+}
+
+// hostRemote adapts a connection of the connector host.
+type hostRemote struct{ *host.Connection }
+
+// Read starts a stream of records.
+func (h hostRemote) Read(ctx context.Context, start *protocol.ReadStart) (Stream, error) {
+	return h.Connection.Read(ctx, start)
+}
+
+// Writer opens a stream of writes.
+func (h hostRemote) Writer(ctx context.Context, start *protocol.WriteStart) (Writer, error) {
+	return h.Connection.Writer(ctx, start)
+}
+
+// FromHost dials connections through connector processes.
+func FromHost(h *host.Host) Dial {
+	return func(ctx context.Context, c *pipelines.Connection) (Remote, error) {
+		conn, err := h.Connect(ctx, c.Type, c.Name, c.Config)
+		if err != nil {
+			return nil, fmt.Errorf("connection %s: %w", c.Address(), err)
+		}
+		return hostRemote{conn}, nil
+	}
+}

@@ -1,0 +1,226 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+// settleAll makes outcomes durable, batch after batch, and only then tells the source. Batches that are ready at the
+// same time share a transaction.
+func (f *flow) settleAll(ctx context.Context) {
+	for {
+		b, ok := receive(ctx, f.toSettle)
+		if !ok {
+			return
+		}
+		ready := []*batch{b}
+	more:
+		for len(ready) < window {
+			select {
+			case next, ok := <-f.toSettle:
+				if !ok {
+					break more
+				}
+				ready = append(ready, next)
+			default:
+				break more
+			}
+		}
+		s := f.settlement(ready)
+		if err := f.settle(ctx, s); err != nil {
+			f.fail(err)
+			return
+		}
+		if s.Cursor != nil {
+			f.source.Committed(*s.Cursor)
+		}
+		f.report(s)
+	}
+}
+
+// settle waits out a database that is away: nothing is lost meanwhile, the run just stands still.
+func (e *execution) settle(ctx context.Context, s state.Settlement) error {
+	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
+		err := e.store.Settle(ctx, s)
+		if !errors.Is(err, state.ErrUnavailable) {
+			return err
+		}
+		e.log.Warn("the state database is not available; the run waits for it", "error", err, "next_try_in", pause)
+		if waitErr := sleepUntil(ctx, time.Now().Add(pause)); waitErr != nil {
+			return err
+		}
+	}
+}
+
+// settlement is everything that some batches have to make durable.
+func (e *execution) settlement(batches []*batch) state.Settlement {
+	s := state.Settlement{
+		Run: e.id, Fence: e.fence, Pipeline: e.pipeline.Name, Source: e.pipeline.Source.Name,
+		Sinks: map[string]state.SinkCounts{}, Positions: map[string]string{},
+	}
+	for _, b := range batches {
+		if b.cursor != "" {
+			s.Cursor = &b.cursor
+		}
+		for step, position := range b.positions {
+			s.Positions[step] = position
+		}
+		for _, it := range b.items {
+			e.settleItem(&s, it)
+		}
+	}
+	return s
+}
+
+func (e *execution) settleItem(s *state.Settlement, it *item) {
+	s.Counts.Read++
+	switch it.outcome {
+	case state.Delivered:
+		s.Counts.Delivered++
+	case state.Unchanged:
+		s.Counts.Unchanged++
+	case state.Filtered:
+		s.Counts.Filtered++
+	case state.Parked:
+		s.Counts.Parked++
+	case state.Dead:
+		s.Counts.Dead++
+	}
+	for _, o := range it.outs {
+		if it.outcome == state.Delivered {
+			c := s.Sinks[o.sink.Name]
+			c.Created++
+			s.Sinks[o.sink.Name] = c
+		}
+	}
+	for _, effect := range it.effects {
+		c := s.Sinks[effect.Step]
+		switch effect.Action {
+		case ActionCreate:
+			c.Created++
+		case ActionUpdate:
+			c.Updated++
+		case ActionUnchanged:
+			c.Unchanged++
+		}
+		s.Sinks[effect.Step] = c
+	}
+	s.Links = append(s.Links, it.links...)
+	s.DoneIntents = append(s.DoneIntents, it.intents...)
+	e.settleHeld(s, it)
+	if e.pipeline.Activity != "failures" || it.outcome == state.Dead || it.outcome == state.Parked {
+		s.Entries = append(s.Entries, e.entry(it))
+	}
+}
+
+// settleHeld keeps what did not come through, with what is needed to understand and replay it, and closes what did.
+func (e *execution) settleHeld(s *state.Settlement, it *item) {
+	failed := it.outcome == state.Dead || it.outcome == state.Parked
+	switch {
+	case it.heldID != 0 && failed:
+		s.Release = append(s.Release, state.Resolution{ID: it.heldID, Status: "replayed"})
+	case it.heldID != 0:
+		s.Release = append(s.Release, state.Resolution{ID: it.heldID, Status: "released"})
+	case it.supersedes:
+		s.Release = append(s.Release, state.Resolution{Key: it.record.GetKey(), Status: "superseded"})
+		for i := range s.Hold { // of the same settlement, so not in the database yet
+			if s.Hold[i].Key == it.record.GetKey() {
+				s.Hold[i].Status = "superseded"
+			}
+		}
+	}
+	if !failed {
+		return
+	}
+	meta := map[string]any{}
+	for k, v := range it.record.GetMeta() {
+		meta[k] = v
+	}
+	metaJSON, _ := record.Encode(meta) // strings only
+	now := e.clock()
+	s.Hold = append(s.Hold, state.Held{
+		Pipeline: e.pipeline.Name, Run: e.id, Entity: e.pipeline.Source.Entity, Key: it.record.GetKey(),
+		RecordID: e.recordID(it), Status: string(it.outcome), Step: it.step, Code: it.code, Class: it.class,
+		Message: it.reason, WaitsFor: it.waitsFor, Original: it.record.GetPayload(), Current: it.current(),
+		Exchanges: exchangesJSON(it.exchanges), Meta: metaJSON, Version: e.pipeline.Version,
+		Attempts: it.attempts + 1, CreatedAt: now, UpdatedAt: now,
+	})
+}
+
+func (e *execution) entry(it *item) state.Entry {
+	return state.Entry{
+		At: it.start, Run: e.id, Pipeline: e.pipeline.Name, Entity: e.pipeline.Source.Entity, Key: it.record.GetKey(),
+		RecordID: e.recordID(it), Outcome: it.outcome, Code: it.code, Reason: it.reason, Detail: detail(it),
+		Took: time.Since(it.start),
+	}
+}
+
+func (e *execution) recordID(it *item) string { return fmt.Sprintf("%s-%d", e.id, it.seq) }
+
+// detail is the activity's account of the effects: which fields, never their values, so that no personal data
+// reaches the log unasked.
+func detail(it *item) []byte {
+	if len(it.effects) == 0 {
+		return nil
+	}
+	effects := make([]any, len(it.effects))
+	for i, f := range it.effects {
+		m := map[string]any{"step": f.Step, "entity": f.Entity, "action": f.Action, "id": f.ID}
+		if len(f.Changes) > 0 {
+			m["changed"] = fieldNames(f.Changes)
+		}
+		if len(f.Protected) > 0 {
+			m["protected"] = fieldNames(f.Protected)
+		}
+		effects[i] = m
+	}
+	data, _ := record.Encode(map[string]any{"effects": effects}) // strings only
+	return data
+}
+
+func fieldNames(changes []record.Change) []any {
+	out := make([]any, len(changes))
+	for i, c := range changes {
+		out[i] = c.Field
+	}
+	return out
+}
+
+func exchangesJSON(exchanges []*protocol.Exchange) []byte {
+	if len(exchanges) == 0 {
+		return nil
+	}
+	list := make([]any, len(exchanges))
+	for i, x := range exchanges {
+		list[i] = map[string]any{
+			"request": x.GetRequest(), "response": x.GetResponse(), "status": record.Int(int64(x.GetStatus())),
+			"took_ms": record.Int(x.GetTookMs()),
+		}
+	}
+	data, _ := record.Encode(list) // strings and integers only
+	return data
+}
+
+// Progress is what a run has settled so far.
+type Progress struct {
+	Pipeline string
+	Counts   state.Counts
+}
+
+func (e *execution) report(s state.Settlement) {
+	e.counts.Add(s.Counts)
+	for step, c := range s.Sinks {
+		total := e.sinks[step]
+		total.Add(c)
+		e.sinks[step] = total
+	}
+	if e.progress != nil {
+		e.progress(Progress{Pipeline: e.pipeline.Name, Counts: e.counts})
+	}
+}

@@ -1,0 +1,387 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/host"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+// want is what a sink is to bring about for one record: evaluated once, planned and written possibly several times.
+type want struct {
+	fields  map[string]any
+	match   map[string]any // nil = there is nothing to look for
+	linkKey string
+	hash    string
+	create  bool
+}
+
+// upsert brings one remote record to what the sink wants: found by its link or its match, then left alone, updated
+// within the sink's leave, or created. It returns the record that stands there afterwards, for later steps.
+func (e *execution) upsert(ctx context.Context, s *pipelines.Sink, it *item, suffix string) (any, error) {
+	w, err := e.want(s, it, suffix)
+	if err != nil {
+		return nil, err
+	}
+	link, err := e.link(ctx, s, w.linkKey)
+	if err != nil {
+		return nil, err
+	}
+	if link.TargetID != "" && (link.Hash == w.hash || !mayUpdate(s)) {
+		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: link.TargetID})
+		return resulting(s, nil, w.fields, link.TargetID), nil
+	}
+	unlock := e.locks.lock(lockName(s, w))
+	defer unlock()
+	return e.bring(ctx, s, it, w, link)
+}
+
+// bring finds, plans and writes, and does so again when the target changed meanwhile or gave no clear answer.
+func (e *execution) bring(ctx context.Context, s *pipelines.Sink, it *item, w want, link state.Link) (any, error) {
+	announced, err := e.announced(ctx, s, w)
+	if err != nil {
+		return nil, err
+	}
+	conflicts, tries := 0, 0
+	for {
+		found, err := e.find(ctx, s, w, link)
+		if err != nil {
+			return nil, err
+		}
+		if found == nil && announced && w.match == nil {
+			return nil, &host.Failure{
+				Class: protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS, Code: "sink.unverifiable_create",
+				Message: fmt.Sprintf("an earlier create of this %s may have succeeded, and without `match` it can't be looked up; "+
+					"check %s and replay", s.Entity, s.Connection.Address()),
+			}
+		}
+		result, err := e.write(ctx, s, it, w, found)
+		switch {
+		case isClass(err, protocol.FailureClass_FAILURE_CLASS_CONFLICT) && conflicts < maxConflicts:
+			conflicts++
+		case isClass(err, protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS) && tries+1 < e.pipeline.OnError.Attempts:
+			tries++
+			announced = announced || found == nil
+			if sleepErr := sleepUntil(ctx, e.clock().Add(backoff(e.pipeline.OnError, tries))); sleepErr != nil {
+				return nil, err
+			}
+		default:
+			return result, err
+		}
+	}
+}
+
+// want evaluates the sink's expressions on the record.
+func (e *execution) want(s *pipelines.Sink, it *item, suffix string) (want, error) {
+	w := want{create: true, linkKey: it.record.GetKey() + suffix}
+	set := it.scope.Slots[pipelines.SlotRecord]
+	var err error
+	if s.Set != nil {
+		if set, err = s.Set.Eval(&it.scope); err != nil {
+			return w, err
+		}
+	}
+	fields, ok := set.(map[string]any)
+	if !ok {
+		return w, invalid("sink.not_an_object", "sink %q was given a %s where it needs an object", s.Name, record.Kind(set))
+	}
+	w.fields = fields
+	if s.Match != nil {
+		value, err := s.Match.Eval(&it.scope)
+		if err != nil {
+			return w, err
+		}
+		w.match = usableMatch(value)
+	}
+	if s.Create != nil {
+		value, err := s.Create.Eval(&it.scope)
+		if err != nil {
+			return w, err
+		}
+		w.create = value == true
+	}
+	if s.Link != nil {
+		value, err := s.Link.Eval(&it.scope)
+		if err != nil {
+			return w, err
+		}
+		w.linkKey = fmt.Sprint(value)
+	}
+	w.hash = record.Hash(fields)
+	return w, nil
+}
+
+// usableMatch is nil when any value to match on is missing: null equals nothing.
+func usableMatch(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	for _, value := range m {
+		if value == nil || value == "" {
+			return nil
+		}
+	}
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+func lockName(s *pipelines.Sink, w want) string {
+	if w.match != nil {
+		return target(s) + matchText(w.match)
+	}
+	return s.Scope + "\x00" + w.linkKey
+}
+
+// target names what a sink writes to, in intents and locks.
+func target(s *pipelines.Sink) string { return s.Connection.Address() + "/" + s.Entity }
+
+func matchText(m map[string]any) string {
+	data, _ := record.Encode(m) // a match is made of record values
+	return string(data)
+}
+
+// intentMatch identifies the intent of a create: by what would find it again, else by whose create it was.
+func intentMatch(s *pipelines.Sink, w want) string {
+	if w.match != nil {
+		return matchText(w.match)
+	}
+	return s.Scope + "\x00" + w.linkKey
+}
+
+// announced tells whether an earlier run announced this create and did not settle it.
+func (e *execution) announced(ctx context.Context, s *pipelines.Sink, w want) (bool, error) {
+	if e.plan != nil {
+		return false, nil
+	}
+	key := intentMatch(s, w)
+	intents, err := e.store.Intents(ctx, target(s), []string{key})
+	if err != nil {
+		return false, &stop{err}
+	}
+	_, ok := intents[key]
+	return ok, nil
+}
+
+// find asks the target: by the linked id, else by the match.
+func (e *execution) find(ctx context.Context, s *pipelines.Sink, w want, link state.Link) (*protocol.Found, error) {
+	if e.plan != nil {
+		if f, ok := e.plan.created(lockName(s, w)); ok {
+			return f, nil
+		}
+	}
+	if !s.Schema.GetCanLookup() {
+		if link.TargetID != "" {
+			return &protocol.Found{Id: link.TargetID, Version: link.Version, Fields: []byte("{}")}, nil
+		}
+		return nil, nil
+	}
+	if link.TargetID != "" {
+		hits, err := e.lookup(ctx, s.Connection, s.Entity, &protocol.Query{Id: link.TargetID})
+		if err != nil && !isClass(err, protocol.FailureClass_FAILURE_CLASS_NOT_FOUND) {
+			return nil, err
+		}
+		if len(hits) == 1 {
+			return hits[0], nil
+		}
+	}
+	if w.match == nil {
+		return nil, nil
+	}
+	hits, err := e.lookup(ctx, s.Connection, s.Entity, &protocol.Query{Match: []byte(matchText(w.match))})
+	if err != nil {
+		return nil, err
+	}
+	return one(hits, s.Several, s.Name, s.Entity, w.match)
+}
+
+// one picks the hit, and refuses to guess among several unless told to take the first.
+func one(hits []*protocol.Found, several, step, entity string, match map[string]any) (*protocol.Found, error) {
+	switch {
+	case len(hits) == 0:
+		return nil, nil
+	case len(hits) == 1 || several == "first":
+		return hits[0], nil
+	}
+	ids := make([]string, len(hits))
+	for i, h := range hits {
+		ids[i] = h.GetId()
+	}
+	return nil, invalid("sink.several_matches", "%q: %d records of %s match %s: %v; make the match narrower or merge them there",
+		step, len(hits), entity, matchText(match), ids)
+}
+
+// write plans against what was found and carries it out, or only notes it when this is a plan.
+func (e *execution) write(ctx context.Context, s *pipelines.Sink, it *item, w want, found *protocol.Found) (any, error) {
+	if found == nil {
+		return e.create(ctx, s, it, w)
+	}
+	have, err := record.DecodeObject(found.GetFields())
+	if err != nil {
+		return nil, invalid("sink.bad_answer", "%s answered fields of a %s that can't be read: %v", s.Connection.Address(), s.Entity, err)
+	}
+	changes, protected := split(s, record.Diff(have, w.fields))
+	effect := Effect{
+		Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: found.GetId(), Changes: changes, Protected: protected,
+	}
+	version := found.GetVersion()
+	if len(changes) > 0 {
+		effect.Action = ActionUpdate
+		if e.plan == nil {
+			result, err := e.send(ctx, s, it, &protocol.Op{
+				Operation: protocol.Operation_OPERATION_UPDATE, Key: it.record.GetKey(),
+				Id: found.GetId(), Version: version, Payload: changedFields(w.fields, changes),
+			})
+			if err != nil {
+				return nil, err
+			}
+			version = result.GetVersion()
+		}
+	}
+	e.effect(it, effect)
+	e.linked(it, s, w, found.GetId(), version)
+	return resulting(s, have, overlay(w.fields, changes), found.GetId()), nil
+}
+
+func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w want) (any, error) {
+	if !w.create || !s.Schema.GetCanCreate() {
+		return nil, &missing{step: s.Name, entity: s.Entity, match: w.match, policy: s.Missing}
+	}
+	if e.plan != nil {
+		id := fmt.Sprintf("(new %s)", s.Entity)
+		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, Fields: w.fields})
+		result := resulting(s, nil, w.fields, id)
+		e.plan.note(lockName(s, w), id, result)
+		return result, nil
+	}
+	intent := state.Intent{
+		Target: target(s), Match: intentMatch(s, w), Run: e.id, Key: it.record.GetKey(), At: e.clock(),
+	}
+	if err := e.store.PutIntents(ctx, []state.Intent{intent}); err != nil {
+		return nil, &stop{err}
+	}
+	payload, err := record.Encode(w.fields)
+	if err != nil {
+		return nil, invalid("sink.bad_value", "%v", err)
+	}
+	result, err := e.send(ctx, s, it, &protocol.Op{
+		Operation: protocol.Operation_OPERATION_CREATE, Key: it.record.GetKey(), Payload: payload,
+		IdempotencyKey: record.Hash(map[string]any{"target": intent.Target, "match": intent.Match, "fields": w.hash}),
+	})
+	if err != nil {
+		if !isClass(err, protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS) {
+			it.intents = append(it.intents, intent) // a clear no: nothing stands there
+		}
+		return nil, err
+	}
+	it.intents = append(it.intents, intent)
+	e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, ID: result.GetId()})
+	e.linked(it, s, w, result.GetId(), result.GetVersion())
+	return resulting(s, nil, w.fields, result.GetId()), nil
+}
+
+// send writes one operation and keeps the exchange for the record's story.
+func (e *execution) send(ctx context.Context, s *pipelines.Sink, it *item, op *protocol.Op) (*protocol.Result, error) {
+	conn, writer := e.conns[s.Connection.Address()], e.writers[s]
+	var result *protocol.Result
+	err := retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
+		return conn.call(ctx, func(ctx context.Context) error {
+			results, err := writer.Write(ctx, []*protocol.Op{op})
+			if err != nil {
+				return err
+			}
+			if len(results.GetResults()) != 1 {
+				return invalid("connector.bad_answer", "%s answered %d results for one operation",
+					s.Connection.Address(), len(results.GetResults()))
+			}
+			result = results.GetResults()[0]
+			return host.AsError(result.GetFailure(), result.GetExchanges())
+		})
+	})
+	if err == nil {
+		it.exchanges = append(it.exchanges, result.GetExchanges()...)
+	}
+	return result, err
+}
+
+// mayUpdate tells whether the sink has leave to change anything at all.
+func mayUpdate(s *pipelines.Sink) bool {
+	return s.Schema.GetCanUpdate() && (s.UpdateAll || len(s.Update) > 0)
+}
+
+// split separates the differences that the sink may mend from those that stay as they are.
+func split(s *pipelines.Sink, diff []record.Change) (changes, protected []record.Change) {
+	for _, c := range diff {
+		field := topField(c.Field)
+		if mayUpdate(s) && !s.Protect[field] && (s.UpdateAll || s.Update[field]) && writable(s.Schema, field) {
+			changes = append(changes, c)
+		} else {
+			protected = append(protected, c)
+		}
+	}
+	return changes, protected
+}
+
+func writable(entity *protocol.Entity, field string) bool {
+	for _, f := range entity.GetFields() {
+		if f.GetName() == field {
+			return f.GetOnUpdate()
+		}
+	}
+	return entity.GetOpenFields()
+}
+
+func topField(path string) string {
+	for i := range len(path) {
+		if path[i] == '.' || path[i] == '[' {
+			return path[:i]
+		}
+	}
+	return path
+}
+
+func overlay(fields map[string]any, changes []record.Change) map[string]any {
+	out := map[string]any{}
+	for _, c := range changes {
+		out[topField(c.Field)] = fields[topField(c.Field)]
+	}
+	return out
+}
+
+func changedFields(fields map[string]any, changes []record.Change) []byte {
+	data, _ := record.Encode(overlay(fields, changes)) // taken from a record
+	return data
+}
+
+// resulting is the record as it stands in the target: what was there, what was written, and its id.
+func resulting(s *pipelines.Sink, have, written map[string]any, id string) map[string]any {
+	out := make(map[string]any, len(have)+len(written)+1)
+	maps.Copy(out, have)
+	maps.Copy(out, written)
+	if field := s.Schema.GetIdField(); field != "" && id != "" {
+		out[field] = id
+	}
+	return out
+}
+
+func (e *execution) effect(it *item, effect Effect) { it.effects = append(it.effects, effect) }
+
+func (e *execution) linked(it *item, s *pipelines.Sink, w want, id, version string) {
+	link := state.Link{Scope: s.Scope, Key: w.linkKey, TargetID: id, Version: version, Hash: w.hash}
+	it.links = slices.DeleteFunc(it.links, func(l state.Link) bool { return l.Scope == link.Scope && l.Key == link.Key })
+	it.links = append(it.links, link)
+}
+
+// link returns the settled link of a key, empty when there is none.
+func (e *execution) link(ctx context.Context, s *pipelines.Sink, key string) (state.Link, error) {
+	links, err := e.store.Links(ctx, s.Scope, []string{key})
+	if err != nil {
+		return state.Link{}, &stop{err}
+	}
+	return links[key], nil
+}

@@ -1,0 +1,222 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/host"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+	"github.com/kopru-io/kopru/transforms"
+)
+
+// scripts holds the runtimes of one batch: one per script step, made at first use.
+type scripts map[*pipelines.Transform]*transforms.Runtime
+
+// missing says that something a record needs is not in the target, and what the pipeline wants done about it.
+type missing struct {
+	step, entity string
+	match        map[string]any
+	policy       string
+}
+
+func (m *missing) Error() string {
+	if m.match == nil {
+		return fmt.Sprintf("no %s to be found: the values to look for are empty", m.entity)
+	}
+	return fmt.Sprintf("no %s with %s", m.entity, matchText(m.match))
+}
+
+// advance runs steps on an item until its outcome is known. The error is a *stop: the run can't go on.
+func (e *execution) advance(ctx context.Context, steps []pipelines.Step, it *item, vms scripts) error {
+	for _, step := range steps {
+		if it.settled() {
+			return nil
+		}
+		err := e.step(ctx, step, it, vms)
+		var gone *missing
+		switch {
+		case err == nil:
+		case errors.As(err, &gone) && gone.policy == "park":
+			it.parked(step.StepName(), gone.entity+" "+matchText(gone.match), gone.Error()+"; waiting for it")
+		case errors.As(err, &gone) && gone.policy == "skip":
+			it.filtered(step.StepName(), gone.Error())
+		case errors.As(err, &gone):
+			it.dead(step.StepName(), &problem{code: "sink.not_found", class: "not_found", message: gone.Error()})
+		default:
+			p, stopErr := asProblem(err)
+			if stopErr != nil {
+				return stopErr
+			}
+			if e.pipeline.OnError.Then == "stop" {
+				return &stop{fmt.Errorf("record %s, step %q: %w", it.record.GetKey(), step.StepName(), err)}
+			}
+			it.dead(step.StepName(), p)
+		}
+	}
+	return nil
+}
+
+func (e *execution) step(ctx context.Context, step pipelines.Step, it *item, vms scripts) error {
+	switch s := step.(type) {
+	case *pipelines.Filter:
+		return e.filter(s, it)
+	case *pipelines.Lookup:
+		return e.resolve(ctx, s, it)
+	case *pipelines.Transform:
+		return e.transform(ctx, s, it, vms)
+	case *pipelines.Sink:
+		return e.sink(ctx, s, it)
+	}
+	return fmt.Errorf("step %q is of no known kind", step.StepName())
+}
+
+func (e *execution) filter(s *pipelines.Filter, it *item) error {
+	keep, err := s.Keep.Eval(&it.scope)
+	if err != nil {
+		return err
+	}
+	switch keep {
+	case true:
+		return nil
+	case false, nil:
+		reason, err := s.Reason.Eval(&it.scope)
+		if err != nil {
+			return err
+		}
+		it.filtered(s.Name, fmt.Sprint(reason))
+		return nil
+	}
+	return invalid("filter.not_a_bool", "filter %q: keep is a %s where it must be true or false", s.Name, record.Kind(keep))
+}
+
+func (e *execution) resolve(ctx context.Context, s *pipelines.Lookup, it *item) error {
+	value, err := s.Match.Eval(&it.scope)
+	if err != nil {
+		return err
+	}
+	match := usableMatch(value)
+	var found *protocol.Found
+	if match != nil {
+		hits, err := e.lookup(ctx, s.Connection, s.Entity, &protocol.Query{Match: []byte(matchText(match))})
+		if err != nil {
+			return err
+		}
+		if found, err = one(hits, s.Several, s.Name, s.Entity, match); err != nil {
+			return err
+		}
+	}
+	if found == nil {
+		if s.Missing == "park" || s.Missing == "dead_letter" {
+			return &missing{step: s.Name, entity: s.Entity, match: match, policy: s.Missing}
+		}
+		it.scope.Slots[s.Slot] = nil
+		return nil
+	}
+	fields, err := record.DecodeObject(found.GetFields())
+	if err != nil {
+		return invalid("lookup.bad_answer", "lookup %q: the fields of %s can't be read: %v", s.Name, found.GetId(), err)
+	}
+	if id := s.Schema.GetIdField(); id != "" {
+		fields[id] = found.GetId()
+	}
+	it.scope.Slots[s.Slot] = fields
+	return nil
+}
+
+// lookup asks one question, with retries while the system is unwell.
+func (e *execution) lookup(ctx context.Context, def *pipelines.Connection, entity string, q *protocol.Query) ([]*protocol.Found, error) {
+	conn := e.conns[def.Address()]
+	var found []*protocol.Found
+	err := retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
+		return conn.call(ctx, func(ctx context.Context) error {
+			hits, err := conn.Lookup(ctx, entity, []*protocol.Query{q})
+			if err != nil {
+				return err
+			}
+			if len(hits) != 1 {
+				return invalid("connector.bad_answer", "%s answered %d results for one query", def.Address(), len(hits))
+			}
+			found = hits[0].GetFound()
+			return host.AsError(hits[0].GetFailure(), hits[0].GetExchanges())
+		})
+	})
+	return found, err
+}
+
+func (e *execution) transform(ctx context.Context, s *pipelines.Transform, it *item, vms scripts) error {
+	if s.Set != nil {
+		value, err := s.Set.Eval(&it.scope)
+		if err != nil {
+			return err
+		}
+		it.scope.Slots[pipelines.SlotRecord] = value
+		return nil
+	}
+	vm := vms[s]
+	if vm == nil {
+		vm = s.Script.Runtime(transforms.Env{
+			Now: e.startedAt, Pipeline: e.pipeline.Name, Vars: s.Vars,
+			Log: func(level, msg string) {
+				e.log.Info(msg, "script", s.Name, "level", level)
+			},
+		})
+		vms[s] = vm
+	}
+	meta, _ := it.scope.Slots[pipelines.SlotMeta].(map[string]any)
+	value, err := vm.Call(ctx, it.scope.Slots[pipelines.SlotRecord], meta)
+	if err != nil {
+		return err
+	}
+	it.scope.Slots[pipelines.SlotRecord] = value
+	return nil
+}
+
+// sink runs a sink once, or for each element of its list.
+func (e *execution) sink(ctx context.Context, s *pipelines.Sink, it *item) error {
+	if s.ForEach == nil {
+		return e.sinkOnce(ctx, s, it, "", &it.scope.Slots[s.Slot])
+	}
+	value, err := s.ForEach.Eval(&it.scope)
+	if err != nil {
+		return err
+	}
+	list, ok := value.([]any)
+	if !ok && value != nil {
+		return invalid("sink.not_a_list", "sink %q: for_each is a %s where it must be a list", s.Name, record.Kind(value))
+	}
+	results := make([]any, len(list))
+	for i, element := range list {
+		it.scope.Slots[s.EachSlot] = map[string]any{"key": record.Int(int64(i)), "value": element}
+		if err := e.sinkOnce(ctx, s, it, fmt.Sprintf("/%d", i), &results[i]); err != nil {
+			return err
+		}
+	}
+	it.scope.Slots[s.EachSlot] = nil
+	it.scope.Slots[s.Slot] = results
+	return nil
+}
+
+func (e *execution) sinkOnce(ctx context.Context, s *pipelines.Sink, it *item, suffix string, result *any) error {
+	if s.When != nil {
+		when, err := s.When.Eval(&it.scope)
+		if err != nil {
+			return err
+		}
+		if when != true {
+			*result = nil
+			return nil
+		}
+	}
+	if s.Schema.GetAppendOnly() {
+		return e.appended(s, it)
+	}
+	value, err := e.upsert(ctx, s, it, suffix)
+	if err != nil {
+		return err
+	}
+	*result = value
+	return nil
+}

@@ -1,0 +1,209 @@
+// Package state is the one database: cursors, links, intents, dead letters, activity and runs, in SQLite beside the
+// project or in PostgreSQL. One transaction a batch settles everything that a batch changes.
+package state
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Errors a caller acts on.
+var (
+	// ErrFenced: another node has taken the pipeline over; whatever this run still does must not be settled.
+	ErrFenced = errors.New("another run has taken over this pipeline")
+	// ErrBusy: another live run holds the pipeline.
+	ErrBusy = errors.New("another run of this pipeline is under way")
+	// ErrUnavailable: the database can't be written just now (disk full, server away); nothing was changed.
+	ErrUnavailable = errors.New("the state database is not available")
+)
+
+//go:embed schema.sql
+var schema string
+
+// Store is an open state database. It is safe for use by several goroutines.
+type Store struct {
+	dialect dialect
+	write   *sql.DB // SQLite: one connection
+	read    *sql.DB
+	dsn     string
+
+	writes  chan *write
+	stopped chan struct{}
+	once    sync.Once
+}
+
+// dialect is what differs between the two databases.
+type dialect struct {
+	name   string
+	serial string
+	blob   string
+	lock   string // suffix of a SELECT that is to hold its row until the transaction ends
+}
+
+var (
+	sqliteDialect   = dialect{name: "sqlite", serial: "INTEGER PRIMARY KEY AUTOINCREMENT", blob: "BLOB"}
+	postgresDialect = dialect{name: "postgres", serial: "BIGSERIAL PRIMARY KEY", blob: "BYTEA", lock: " FOR UPDATE"}
+)
+
+// Open opens the database at dsn, a file name or a postgres:// address, and creates what is missing.
+func Open(ctx context.Context, dsn string) (*Store, error) {
+	s := &Store{dsn: dsn, writes: make(chan *write, 64), stopped: make(chan struct{})}
+	var err error
+	if IsPostgres(dsn) {
+		s.dialect = postgresDialect
+		s.write, err = sql.Open("pgx", dsn)
+		s.read = s.write
+	} else {
+		s.dialect = sqliteDialect
+		if err = os.MkdirAll(filepath.Dir(dsn), 0o750); err == nil {
+			s.write, s.read, err = openSQLite(dsn)
+		}
+	}
+	if err == nil {
+		err = s.migrate(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state database %s: %w", SafeName(dsn), err)
+	}
+	go s.writer()
+	return s, nil
+}
+
+// IsPostgres tells whether dsn names a PostgreSQL server rather than a file.
+func IsPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
+// SafeName is dsn without its password.
+func SafeName(dsn string) string {
+	if !IsPostgres(dsn) {
+		return dsn
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "postgres://…"
+	}
+	return u.Redacted()
+}
+
+// SQLiteName is the driver's name for a file, with the settings every connection to it must share.
+func SQLiteName(path string) string {
+	return "file:" + path + "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
+		"&_pragma=synchronous(FULL)&_pragma=cache_size(-65536)&_pragma=temp_store(MEMORY)"
+}
+
+func openSQLite(path string) (write, read *sql.DB, err error) {
+	if write, err = sql.Open("sqlite", SQLiteName(path)); err != nil {
+		return nil, nil, err
+	}
+	write.SetMaxOpenConns(1)
+	if read, err = sql.Open("sqlite", SQLiteName(path)+"&_pragma=query_only(true)"); err != nil {
+		return nil, nil, err
+	}
+	read.SetMaxOpenConns(4)
+	return write, read, nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	text := strings.NewReplacer("{serial}", s.dialect.serial, "{blob}", s.dialect.blob).Replace(schema)
+	if s.dialect.name == "postgres" { // several nodes may start at once
+		text = "SELECT pg_advisory_xact_lock(4207849484);\n" + text
+	}
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	for _, statement := range strings.Split(stripComments(text), ";") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+func stripComments(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "--") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// Close waits for what is being written and closes the database.
+func (s *Store) Close() error {
+	var err error
+	s.once.Do(func() {
+		close(s.writes)
+		<-s.stopped
+		err = s.write.Close()
+		if s.read != s.write {
+			err = errors.Join(err, s.read.Close())
+		}
+	})
+	return err
+}
+
+// DSN is where the database is, for others who keep their own tables in it. It may hold a password.
+func (s *Store) DSN() string { return s.dsn }
+
+// rebind writes ? placeholders the way the database wants them.
+func (s *Store) rebind(query string) string {
+	if s.dialect.name == "sqlite" {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	for _, r := range query {
+		if r == '?' {
+			n++
+			b.WriteString("$" + strconv.Itoa(n))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// classify marks errors that pass when the disk has room or the server is back.
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff {
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN:
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08")),
+		errors.As(err, &connect), errors.Is(err, sql.ErrConnDone):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -1,0 +1,169 @@
+package state
+
+import "time"
+
+// Outcome is how a record ended. Every record read has exactly one.
+type Outcome string
+
+// The five outcomes.
+const (
+	Delivered Outcome = "delivered" // something was written
+	Unchanged Outcome = "unchanged" // the target has it already
+	Filtered  Outcome = "filtered"  // the pipeline does not want it
+	Parked    Outcome = "parked"    // waits for something named
+	Dead      Outcome = "dead"      // needs a human
+)
+
+// Counts are records per outcome; Read is the sum of the others.
+type Counts struct {
+	Read      int64 `json:"read"`
+	Delivered int64 `json:"delivered"`
+	Unchanged int64 `json:"unchanged"`
+	Filtered  int64 `json:"filtered"`
+	Parked    int64 `json:"parked"`
+	Dead      int64 `json:"dead"`
+}
+
+// Add adds other to c.
+func (c *Counts) Add(other Counts) {
+	c.Read += other.Read
+	c.Delivered += other.Delivered
+	c.Unchanged += other.Unchanged
+	c.Filtered += other.Filtered
+	c.Parked += other.Parked
+	c.Dead += other.Dead
+}
+
+// Sum is the number of outcomes.
+func (c *Counts) Sum() int64 { return c.Delivered + c.Unchanged + c.Filtered + c.Parked + c.Dead }
+
+// SinkCounts are what one sink did.
+type SinkCounts struct {
+	Created   int64 `json:"created"`
+	Updated   int64 `json:"updated"`
+	Unchanged int64 `json:"unchanged"`
+}
+
+// Add adds other to c.
+func (c *SinkCounts) Add(other SinkCounts) {
+	c.Created += other.Created
+	c.Updated += other.Updated
+	c.Unchanged += other.Unchanged
+}
+
+// Link says which remote record a source's key became, and a digest of what was written there last.
+type Link struct {
+	Scope    string
+	Key      string
+	TargetID string
+	Version  string
+	Hash     string
+}
+
+// Intent announces a create before it is sent. One that is still there after a crash makes the engine ask the
+// target before it creates again. Target and Match identify it.
+type Intent struct {
+	Target string // "vismanet.books/customer"
+	Match  string // what would find the created record
+	Run    string
+	Key    string
+	At     time.Time
+}
+
+// Entry is a line of the activity log.
+type Entry struct {
+	ID       int64
+	At       time.Time
+	Run      string
+	Pipeline string
+	Entity   string
+	Key      string
+	RecordID string
+	Outcome  Outcome
+	Code     string
+	Reason   string
+	Detail   []byte // JSON, may be nil
+	Took     time.Duration
+}
+
+// Held is a dead letter or a parked record, with what is needed to understand it and to play it again.
+type Held struct {
+	ID        int64
+	Pipeline  string
+	Run       string
+	Entity    string
+	Key       string
+	RecordID  string
+	Status    string // dead, parked; closed: replayed, released, superseded, discarded
+	Step      string
+	Code      string
+	Class     string
+	Message   string
+	WaitsFor  string
+	Original  []byte // the record as it was read
+	Current   []byte // as it was at the failing step
+	Exchanges []byte // what was sent and answered, JSON
+	Meta      []byte // JSON object
+	Version   string // of the definition
+	Attempts  int
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Resolution closes held records: the one with an ID, or all open ones of a Key.
+type Resolution struct {
+	ID     int64
+	Key    string
+	Status string
+}
+
+// Settlement is everything that one or more batches of a run change, settled in one transaction.
+type Settlement struct {
+	Run         string
+	Fence       int64
+	Pipeline    string
+	Source      string
+	Cursor      *string // nil: does not move
+	Counts      Counts
+	Sinks       map[string]SinkCounts
+	Links       []Link
+	DoneIntents []Intent
+	Entries     []Entry
+	Release     []Resolution // before Hold
+	Hold        []Held
+	Positions   map[string]string // append-only sinks: step → position
+}
+
+// Run is one execution of a pipeline.
+type Run struct {
+	ID         string
+	Pipeline   string
+	Kind       string // run, backfill
+	Status     string // running, succeeded, partial, failed
+	StartedAt  time.Time
+	FinishedAt time.Time // zero while it runs
+	Counts     Counts
+	Sinks      map[string]SinkCounts
+	Error      string
+	Version    string // of the definition
+	Node       string
+}
+
+// HeldFilter selects held records; zero fields do not narrow. Without a Status, open ones are meant.
+type HeldFilter struct {
+	Pipeline, Status, Key, Code, Step string
+	IDs                               []int64
+	Before                            int64 // id, for paging
+	Limit                             int   // 0 = 100
+}
+
+// ActivityFilter selects activity; zero fields do not narrow.
+type ActivityFilter struct {
+	Pipeline string
+	Outcome  Outcome
+	Key      string
+	Code     string
+	From, To time.Time
+	Before   int64 // id, for paging
+	Limit    int   // 0 = 100
+}

@@ -1,0 +1,231 @@
+package pipelines
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+func (l *loader) unknownConnector(name string, rng hcl.Range, err error) {
+	known := l.opts.Catalog.Names()
+	detail := fmt.Sprintf("No connector %q is installed (%v). Put its program kopru-connector-%s beside kopru, in $KOPRU_CONNECTORS "+
+		"or in the project's .kopru/connectors.", name, err, name)
+	if len(known) > 0 {
+		detail += " Installed are: " + strings.Join(known, ", ") + "."
+	}
+	if slices.Contains(known, name) {
+		detail = fmt.Sprintf("The connector %q can't be used: %v", name, err)
+	}
+	l.add(diag.Diagnostic{
+		Severity: diag.Error, Code: "lang.unknown_connector", Summary: "Unknown connector \"" + name + "\"",
+		Detail: detail, Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
+	})
+}
+
+func (l *loader) connections(blocks []*hclsyntax.Block) {
+	seen := map[string]hcl.Range{}
+	for _, block := range blocks {
+		c := &Connection{Type: block.Labels[0], Name: block.Labels[1], Range: block.DefRange()}
+		if first, ok := seen[c.Address()]; ok {
+			l.errorf(block.DefRange(), "lang.duplicate", "Connection "+c.Address()+" stands here twice", "The first one is at "+first.String()+".")
+			continue
+		}
+		seen[c.Address()] = block.DefRange()
+		b := l.body(block)
+		c.Limit = l.limit(b)
+		m, err := l.opts.Catalog.Manifest(c.Type)
+		if err != nil {
+			l.unknownConnector(c.Type, block.LabelRanges[0], err)
+			m = nil
+		}
+		c.Manifest = m
+		l.project.Connections = append(l.project.Connections, c)
+		if m == nil {
+			continue // its settings can't be judged
+		}
+		c.Config = l.settings(b, m.GetConfig())
+		b.end()
+	}
+}
+
+func (l *loader) limit(b *body) Limit {
+	v, rng, ok := b.value("limit")
+	if !ok || v == nil {
+		return Limit{}
+	}
+	m, isObject := v.(map[string]any)
+	var out Limit
+	for name, value := range m {
+		n, isNumber := value.(record.Number)
+		d, err := n.Decimal()
+		switch {
+		case !isNumber || err != nil || d.Sign() <= 0:
+			isObject = false
+		case name == "per_second":
+			out.PerSecond, _ = d.Float64() // a rate, not money
+		case name == "concurrency":
+			i, _ := d.Int64()
+			out.Concurrency = int(i)
+		default:
+			isObject = false
+		}
+	}
+	if !isObject {
+		l.errorf(rng, "lang.wrong_value", "Wrong limit", "Write it as limit = { per_second = 5, concurrency = 2 }; both are above zero and may be left out.")
+	}
+	return out
+}
+
+// settings reads the attributes a connector declares, fills in its defaults, and remembers the secrets.
+func (l *loader) settings(b *body, attributes []*protocol.Attribute) map[string]any {
+	out := map[string]any{}
+	for _, a := range attributes {
+		v, rng, ok := b.value(a.GetName())
+		present := b.block.Body.Attributes[a.GetName()] != nil
+		switch {
+		case present && !ok: // told already
+			continue
+		case !present || v == nil:
+			if a.GetRequired() {
+				l.missing(b.block, a.GetName(), b.what, describe(a))
+			} else if a.GetDefaultJson() != "" {
+				out[a.GetName()], _ = record.Decode([]byte(a.GetDefaultJson()))
+			}
+			continue
+		}
+		value, err := settingOf(v, a)
+		if err != nil {
+			l.errorf(rng, "lang.wrong_type", "Wrong value for "+a.GetName(), fmt.Sprintf("%v. %s", err, describe(a)))
+			continue
+		}
+		if a.GetSensitive() {
+			l.secret(value)
+		}
+		out[a.GetName()] = value
+	}
+	return out
+}
+
+func describe(a *protocol.Attribute) string {
+	text := strings.TrimSuffix(a.GetDescription(), ".") + "."
+	if a.GetExample() != "" {
+		text += " Example: " + a.GetExample()
+	}
+	return text
+}
+
+var dayPattern = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+
+// settingOf converts a value to an attribute's type. Its error does not hold the value, which may be a secret.
+func settingOf(v any, a *protocol.Attribute) (any, error) {
+	text, isText := v.(string)
+	if len(a.GetValues()) > 0 && (!isText || !slices.Contains(a.GetValues(), text)) {
+		return nil, fmt.Errorf("it is one of: %s", strings.Join(a.GetValues(), ", "))
+	}
+	switch a.GetType() {
+	case protocol.AttributeType_ATTRIBUTE_TYPE_STRING:
+		if n, ok := v.(record.Number); ok {
+			return string(n), nil
+		}
+		if isText {
+			return v, nil
+		}
+	case protocol.AttributeType_ATTRIBUTE_TYPE_INTEGER, protocol.AttributeType_ATTRIBUTE_TYPE_DECIMAL:
+		return settingNumber(v, a.GetType() == protocol.AttributeType_ATTRIBUTE_TYPE_INTEGER)
+	case protocol.AttributeType_ATTRIBUTE_TYPE_BOOL:
+		if b, ok := v.(bool); ok {
+			return b, nil
+		}
+	case protocol.AttributeType_ATTRIBUTE_TYPE_DURATION:
+		if _, err := time.ParseDuration(text); err == nil && isText {
+			return v, nil
+		}
+		return nil, fmt.Errorf("a length of time such as \"30s\" is needed")
+	case protocol.AttributeType_ATTRIBUTE_TYPE_DATE:
+		if text == "" || dayPattern.MatchString(text) {
+			return v, nil
+		}
+		return nil, fmt.Errorf("a day such as \"2026-01-31\" is needed")
+	case protocol.AttributeType_ATTRIBUTE_TYPE_URL:
+		return v, checkURL(text)
+	case protocol.AttributeType_ATTRIBUTE_TYPE_STRING_LIST:
+		return conform(v, listOfText)
+	case protocol.AttributeType_ATTRIBUTE_TYPE_STRING_MAP:
+		return conform(v, mapOfText)
+	default:
+		return v, nil
+	}
+	return nil, fmt.Errorf("a %s was given", record.Kind(v))
+}
+
+func settingNumber(v any, whole bool) (any, error) {
+	n, ok := v.(record.Number)
+	if s, isText := v.(string); isText {
+		n, ok = record.Number(s), true
+	}
+	d, err := n.Decimal()
+	if !ok || err != nil {
+		return nil, fmt.Errorf("a number is needed, not a %s", record.Kind(v))
+	}
+	if _, err := d.Int64(); whole && err != nil {
+		return nil, fmt.Errorf("a whole number is needed")
+	}
+	return record.FromDecimal(d), nil
+}
+
+// checkURL refuses plain http except to this machine.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("an address such as https://api.example.com is needed")
+	}
+	ip := net.ParseIP(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
+		return fmt.Errorf("the address must begin with https://; plain http is accepted only to this machine")
+	}
+	if u.User != nil {
+		return fmt.Errorf("credentials don't belong in the address")
+	}
+	return nil
+}
+
+// connection resolves a reference such as mpluskassa.shop.
+func (l *loader) connection(b *body) *Connection {
+	attr := b.attr("connection")
+	if attr == nil {
+		l.missing(b.block, "connection", b.what, "Name one of the connections of this project, such as connection = file.here.")
+		return nil
+	}
+	traversal, diags := hcl.AbsTraversalForExpr(attr.Expr)
+	if diags.HasErrors() || len(traversal) != 2 {
+		l.errorf(attr.Expr.Range(), "lang.wrong_type", "Not a connection", "Write the connector's name, a dot and the connection's name, without quotes, such as file.here.")
+		return nil
+	}
+	name, _ := traversal[1].(hcl.TraverseAttr)
+	address := traversal.RootName() + "." + name.Name
+	var known []string
+	for _, c := range l.project.Connections {
+		if c.Address() == address {
+			return c
+		}
+		known = append(known, c.Address())
+	}
+	l.add(diag.Diagnostic{
+		Severity: diag.Error, Code: "lang.unknown_connection", Summary: "Unknown connection " + address,
+		Detail:  fmt.Sprintf("Declare it with connection %q %q { … }. There are: %s.", traversal.RootName(), name.Name, strings.Join(known, ", ")),
+		Suggest: diag.Closest(address, known), Subject: attr.Expr.Range().Ptr(),
+	})
+	return nil
+}

@@ -1,0 +1,171 @@
+# Everything a merchant may want different. Change values in a *.vars.hcl file, not here.
+
+# ---- the till
+
+variable "timezone" {
+  type        = string
+  default     = "Europe/Amsterdam"
+  description = "Zone of the till's clock; it decides the booking date"
+}
+
+variable "employee_number" {
+  type        = string
+  default     = "999999"
+  description = "Employee under whom orders without one are entered; digits only"
+
+  validation {
+    condition     = length(regexall("^[0-9]+$", var.employee_number)) == 1
+    error_message = "The employee number has digits only, such as 999999."
+  }
+}
+
+variable "country" {
+  type        = string
+  default     = "NL"
+  description = "Country of the shop (two letters): where an address names none"
+}
+
+variable "currency" {
+  type        = string
+  default     = "EUR"
+  description = "Currency of the till"
+}
+
+# ---- orders
+
+variable "orders_every" {
+  type        = string
+  default     = "30s"
+  description = "How often the till is asked for new and changed orders"
+}
+
+variable "orders_start" {
+  type        = string
+  default     = ""
+  description = "Orders before this date (2026-01-31) are left alone; empty takes all"
+}
+
+variable "order_type" {
+  type        = string
+  default     = "SO"
+  description = "Visma.net order type for orders"
+}
+
+variable "return_order_type" {
+  type        = string
+  default     = "CR"
+  description = "Visma.net order type for orders whose total is negative; amounts are then sent positive"
+}
+
+variable "delivery_methods" {
+  type        = map(string)
+  default     = {}
+  description = "Delivery method of the till → ship via in Visma.net, such as { POST = \"POSTNL\" }"
+}
+
+variable "payment_methods" {
+  type        = map(string)
+  default     = {}
+  description = "Payment method of the till → payment method in Visma.net"
+}
+
+variable "order_filter" {
+  type        = string
+  default     = ""
+  description = "Only orders of this order category number; empty takes all"
+}
+
+# ---- money
+
+variable "vat_categories" {
+  type        = map(string)
+  description = "VAT rate in percent → tax category in Visma.net, such as { \"21\" = \"03\", \"9\" = \"02\", \"0\" = \"00\" }"
+  default     = { "21" = "03", "9" = "02", "0" = "00" }
+}
+
+variable "vat_zone" {
+  type        = string
+  default     = "01"
+  description = "VAT zone for orders on which the till charged VAT; empty leaves the customer's own"
+}
+
+variable "price_decimals" {
+  type        = number
+  default     = 6
+  description = "Decimals of a unit price in Visma.net; fewer are sent where they are enough"
+}
+
+variable "rounding_item" {
+  type        = string
+  default     = "AFRONDING"
+  description = "Item without VAT for a cent that unit prices without VAT can't express; empty sends no such order"
+}
+
+# ---- customers
+
+variable "update_customers" {
+  type        = bool
+  default     = false
+  description = "Whether orders bring a customer's name and addresses in Visma.net up to date"
+}
+
+variable "default_debtor" {
+  type        = string
+  default     = ""
+  description = "Customer number for orders without a usable customer (no e-mail address); empty refuses them"
+}
+
+variable "always_default_debtor" {
+  type        = bool
+  default     = false
+  description = "Book every order on the default debtor"
+}
+
+variable "several_customers" {
+  type        = string
+  default     = "dead_letter"
+  description = "When several customers have the e-mail address: \"dead_letter\" names them, \"first\" takes the oldest"
+}
+
+variable "customer_class_person" {
+  type        = string
+  default     = "PRIVAT"
+  description = "Customer class of persons"
+}
+
+variable "customer_class_company" {
+  type        = string
+  default     = "BEDRIJF"
+  description = "Customer class of companies"
+}
+
+variable "credit_terms" {
+  type        = string
+  default     = ""
+  description = "Credit terms of new customers; empty takes those of the class"
+}
+
+# ---- products
+
+variable "missing_item" {
+  type        = string
+  default     = "park"
+  description = "When Visma.net has no item with the SKU: \"park\" the order until it does, or \"create\" the item"
+
+  validation {
+    condition     = contains(["park", "create"], var.missing_item)
+    error_message = "missing_item is \"park\" or \"create\"."
+  }
+}
+
+variable "item_class" {
+  type        = string
+  default     = ""
+  description = "Item class of items that an order creates; needed with missing_item = \"create\""
+}
+
+variable "warehouse" {
+  type        = string
+  default     = ""
+  description = "Warehouse the lines are taken from; empty takes the item's own"
+}
