@@ -89,8 +89,10 @@ func callError(ctx context.Context, p *process, err error, class protocol.Failur
 	case codes.Unimplemented:
 		return fail(fatal, "connector.unsupported", "the connector %s does not know the call: %s", name, status.Convert(err).Message())
 	case codes.Canceled:
-		f := fail(class, "connector.cancelled", "the connector %s cancelled the call", name)
-		return f
+		if !p.up() { // its connection was closed because it has ended
+			return p.died(class)
+		}
+		return fail(class, "connector.cancelled", "the connector %s cancelled the call", name)
 	}
 	if errors.Is(err, io.EOF) {
 		return fail(worst(class), "connector.protocol", "the connector %s ended a stream without a word", name)

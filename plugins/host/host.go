@@ -26,6 +26,7 @@ import (
 // Options are what a host needs. Only Dirs and Log must be set.
 type Options struct {
 	Dirs      []string          // where binaries named kopru-connector-NAME are, the first found wins
+	WorkDir   string            // of the processes: what their relative paths are relative to; "" = the engine's own
 	CacheDir  string            // keeps manifests by checksum; "" = ask the process every time
 	Log       *slog.Logger      // takes what connectors write to standard error
 	Checksums map[string]string // by connector, sha256 in hexadecimal: the lock; what is not in it is not checked against it
@@ -80,7 +81,7 @@ type Host struct {
 	handles atomic.Uint64
 
 	mu         sync.Mutex
-	connectors map[string]*connector
+	connectors map[string]*connector // by process: the connector's name, or the address of an isolated connection
 }
 
 // New returns a host that has started nothing yet. The caller closes it.
@@ -130,14 +131,19 @@ func (h *Host) during(ctx context.Context) (context.Context, context.CancelFunc)
 	}
 }
 
-// connector returns the supervisor of a connector. The binary's checksum is taken now, once.
-func (h *Host) connector(name string) (*connector, error) {
+// connector returns the supervisor of a connector's process: the shared one, or the one that an isolated connection
+// has to itself. The binary's checksum is taken now, once.
+func (h *Host) connector(name, isolated string) (*connector, error) {
+	process := name
+	if isolated != "" {
+		process = isolated
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Err() != nil {
 		return nil, errClosed()
 	}
-	if c := h.connectors[name]; c != nil {
+	if c := h.connectors[process]; c != nil {
 		return c, nil
 	}
 	path, err := h.find(name)
@@ -153,16 +159,16 @@ func (h *Host) connector(name string) (*connector, error) {
 			"the connector %s (%s) is not the one that was locked: its sha256 is %s, %s was expected; it is not started", name, path, sum, locked)
 	}
 	c := &connector{
-		host: h, name: name, path: path, sum: sum, state: Idle,
-		log: h.options.Log.With("connector", name), tail: &tail{}, turn: make(chan struct{}, 1),
+		host: h, name: name, unit: process, path: path, sum: sum, state: Idle,
+		log: h.options.Log.With("connector", process), tail: &tail{}, turn: make(chan struct{}, 1),
 	}
-	h.connectors[name] = c
+	h.connectors[process] = c
 	return c, nil
 }
 
 // Manifest describes a connector. The process is started only for a binary that was never asked before.
 func (h *Host) Manifest(ctx context.Context, name string) (*protocol.Manifest, error) {
-	c, err := h.connector(name)
+	c, err := h.connector(name, "")
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +239,7 @@ func (p *process) control(ctx context.Context, what string, call func(context.Co
 
 // Validate lets a connector judge a configuration without touching the network.
 func (h *Host) Validate(ctx context.Context, name string, config map[string]any) ([]*protocol.Problem, error) {
-	c, data, err := h.configured(ctx, name, config)
+	c, data, err := h.configured(ctx, name, "", config)
 	if err != nil {
 		return nil, err
 	}
@@ -250,14 +256,25 @@ func (h *Host) Validate(ctx context.Context, name string, config map[string]any)
 	return problems, err
 }
 
-// Connect returns a connection of the type and name in `connection "TYPE" "NAME"`. Its process is started and the
-// connection opened now, and again whenever the process had to be restarted.
-func (h *Host) Connect(ctx context.Context, connType, connName string, config map[string]any) (*Connection, error) {
-	c, data, err := h.configured(ctx, connType, config)
+// Target is what to connect to: `connection "TYPE" "NAME"` with its settings. An isolated one has a process to itself.
+type Target struct {
+	Type, Name string
+	Config     map[string]any
+	Isolated   bool
+}
+
+// Connect returns a connection. Its process is started and the connection opened now, and again whenever the process
+// had to be restarted.
+func (h *Host) Connect(ctx context.Context, t Target) (*Connection, error) {
+	address, isolated := t.Type+"."+t.Name, ""
+	if t.Isolated {
+		isolated = address
+	}
+	c, data, err := h.configured(ctx, t.Type, isolated, t.Config)
 	if err != nil {
 		return nil, err
 	}
-	conn := &Connection{connector: c, name: connType + "." + connName, config: data, turn: make(chan struct{}, 1)}
+	conn := &Connection{connector: c, name: address, config: data, turn: make(chan struct{}, 1)}
 	if _, _, err := conn.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -266,8 +283,8 @@ func (h *Host) Connect(ctx context.Context, connType, connName string, config ma
 
 // configured returns a connector that is described, and the configuration as it is sent. The secrets in it are
 // hidden in all that the connector will write.
-func (h *Host) configured(ctx context.Context, name string, config map[string]any) (*connector, []byte, error) {
-	c, err := h.connector(name)
+func (h *Host) configured(ctx context.Context, name, isolated string, config map[string]any) (*connector, []byte, error) {
+	c, err := h.connector(name, isolated)
 	if err != nil {
 		return nil, nil, err
 	}

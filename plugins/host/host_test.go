@@ -119,7 +119,7 @@ func newTestHost(t *testing.T, change func(*Options)) (*Host, *book) {
 
 func connect(t *testing.T, h *Host, name string, config map[string]any) *Connection {
 	t.Helper()
-	c, err := h.Connect(t.Context(), name, "main", config)
+	c, err := h.Connect(t.Context(), Target{Type: name, Name: "main", Config: config})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestChangedBinaryIsNotStarted(t *testing.T) {
 	if err := os.WriteFile(path, append(data, '\n'), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.Connect(t.Context(), "zoo", "main", nil)
+	_, err = h.Connect(t.Context(), Target{Type: "zoo", Name: "main"})
 	failing(t, err, fatal, "connector.checksum", "is not what it was", sum)
 	if n := len(log.entries(t, "zoo starts")); n != 1 {
 		t.Errorf("started %d times, want only for the manifest", n)
@@ -307,7 +307,7 @@ func TestConnections(t *testing.T) {
 		t.Fatalf("got %v, %v", problems, err)
 	}
 	a := connect(t, h, "zoo", map[string]any{"secret": "open sesame"})
-	b, err := h.Connect(t.Context(), "zoo", "other", map[string]any{"size": record.Int(9)})
+	b, err := h.Connect(t.Context(), Target{Type: "zoo", Name: "other", Config: map[string]any{"size": record.Int(9)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,6 +319,13 @@ func TestConnections(t *testing.T) {
 	}
 	if pidOf(t, mustAsk(t, a, "pid")) != pidOf(t, mustAsk(t, b, "pid")) {
 		t.Error("two connections of a connector have two processes")
+	}
+	alone, err := h.Connect(t.Context(), Target{Type: "zoo", Name: "alone", Isolated: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pidOf(t, mustAsk(t, a, "pid")) == pidOf(t, mustAsk(t, alone, "pid")) {
+		t.Error("an isolated connection shares its process")
 	}
 	if err := a.Close(); err != nil {
 		t.Error(err)
@@ -335,7 +342,7 @@ func TestConnections(t *testing.T) {
 		"refuse": {protocol.FailureClass_FAILURE_CLASS_AUTH, "zoo.refused", []string{"go away", "no entry"}},
 		"panic":  {fatal, "connector.panic", []string{"panicked in Open: cannot open"}},
 	} {
-		_, err := h.Connect(t.Context(), "zoo", mode, map[string]any{"mode": mode})
+		_, err := h.Connect(t.Context(), Target{Type: "zoo", Name: mode, Config: map[string]any{"mode": mode}})
 		failing(t, err, want.class, want.code, want.words...)
 	}
 	until(t, "the stack in the log", func() bool { return len(log.entries(t, "panic in Open")) == 1 })
@@ -347,7 +354,7 @@ func TestConnections(t *testing.T) {
 
 func TestSilentOpenIsAnError(t *testing.T) {
 	h, _ := newTestHost(t, func(o *Options) { o.Deadline = time.Second })
-	_, err := h.Connect(t.Context(), "zoo", "main", map[string]any{"mode": "hang"})
+	_, err := h.Connect(t.Context(), Target{Type: "zoo", Name: "main", Config: map[string]any{"mode": "hang"}})
 	failing(t, err, transient, "connector.hung", "did not answer Open within 1s")
 }
 
@@ -413,7 +420,7 @@ func TestCloseLeavesNobody(t *testing.T) {
 // engine is a process with a host, for TestKilledEngineLeavesNoOrphan. It tells its connector's pids and waits.
 func engine(dir string) {
 	h := New(Options{Dirs: []string{dir}})
-	c, err := h.Connect(context.Background(), "zoo", "main", nil)
+	c, err := h.Connect(context.Background(), Target{Type: "zoo", Name: "main"})
 	if err == nil {
 		var fields map[string]any
 		if fields, err = ask(context.Background(), c, "pid"); err == nil {

@@ -136,6 +136,7 @@ func (c *connector) launchError(ctx context.Context, p *process, err error) erro
 // command is how the connector is started. go-plugin's variables are in env.
 func (c *connector) command(env []string, stdio bool) *exec.Cmd {
 	cmd := exec.Command(c.path)
+	cmd.Dir = c.host.options.WorkDir
 	cmd.Env = env
 	for _, name := range passedOn() {
 		if v, ok := c.host.options.Env(name); ok {

@@ -38,6 +38,7 @@ type Status struct {
 type connector struct {
 	host *Host
 	name string
+	unit string // of the process: the connector's name, or the address of the connection that has it to itself
 	path string
 	sum  string // of the binary, in hexadecimal
 	log  *slog.Logger
@@ -232,7 +233,7 @@ func (c *connector) status() Status {
 	c.running() // a process that ended just now is noted
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Status{Name: c.name, State: c.state, Crashes: len(c.crashes), Until: c.until}
+	s := Status{Name: c.unit, State: c.state, Crashes: len(c.crashes), Until: c.until}
 	if !s.Until.IsZero() && !s.Until.After(c.host.options.Now()) {
 		s.State, s.Until = Idle, time.Time{}
 	}

@@ -26,6 +26,7 @@ type Writer struct {
 	conn       *Connection
 	ctx        context.Context
 	appendOnly bool
+	began      string
 
 	turn   chan struct{} // held by who opens or closes
 	start  *protocol.WriteStart
@@ -37,11 +38,16 @@ type Writer struct {
 func (c *Connection) Writer(ctx context.Context, start *protocol.WriteStart) (*Writer, error) {
 	w := &Writer{conn: c, ctx: ctx, start: proto.CloneOf(start), turn: make(chan struct{}, 1)}
 	w.appendOnly = c.connector.entity(start.GetEntity()).GetAppendOnly()
-	if _, err := w.open(ctx); err != nil {
+	s, err := w.open(ctx)
+	if err != nil {
 		return nil, err
 	}
+	w.began = s.began
 	return w, nil
 }
+
+// Position is where an append-only target stood when the writer was opened; "" when the connector does not say.
+func (w *Writer) Position() string { return w.began }
 
 // entity is what the manifest says about an entity; nil when it says nothing.
 func (c *connector) entity(name string) *protocol.Entity {
@@ -169,6 +175,7 @@ type writeStream struct {
 	mu       sync.Mutex
 	seq      uint64
 	underWay map[uint64]*writeCall
+	began    string // where the target stood
 	err      error  // why it ended, io.EOF when in order
 	position string // the last that is durable; read when the goroutines have ended
 }
@@ -211,6 +218,8 @@ func (s *writeStream) begin() error {
 	case r.GetStarted() == nil:
 		return fail(fatal, "connector.protocol", "the connector %s did not say that it started to write", s.proc.connector.name)
 	}
+	s.began = r.GetStarted().GetPosition()
+	s.position = s.began
 	return nil
 }
 

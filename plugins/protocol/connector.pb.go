@@ -1288,12 +1288,15 @@ func (*CloseResponse) Descriptor() ([]byte, []int) {
 }
 
 type Record struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`                                                // identity in the source; order is kept per key
-	Operation     Operation              `protobuf:"varint,2,opt,name=operation,proto3,enum=kopru.connector.v1.Operation" json:"operation,omitempty"` // UPSERT or DELETE
-	OccurredAtMs  int64                  `protobuf:"varint,3,opt,name=occurred_at_ms,json=occurredAtMs,proto3" json:"occurred_at_ms,omitempty"`       // Unix milliseconds, 0 = unknown
-	Payload       []byte                 `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`                                        // JSON object; absent and null differ
-	Meta          map[string]string      `protobuf:"bytes,5,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Key          string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`                                                // identity in the source; order is kept per key
+	Operation    Operation              `protobuf:"varint,2,opt,name=operation,proto3,enum=kopru.connector.v1.Operation" json:"operation,omitempty"` // UPSERT or DELETE
+	OccurredAtMs int64                  `protobuf:"varint,3,opt,name=occurred_at_ms,json=occurredAtMs,proto3" json:"occurred_at_ms,omitempty"`       // Unix milliseconds, 0 = unknown
+	Payload      []byte                 `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`                                        // JSON object; absent and null differ
+	Meta         map[string]string      `protobuf:"bytes,5,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The source could not make sense of this one: it becomes a dead letter and the rest goes on. The payload holds
+	// what there was, such as {"text": "…"}.
+	Failure       *Failure `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1359,6 +1362,13 @@ func (x *Record) GetPayload() []byte {
 func (x *Record) GetMeta() map[string]string {
 	if x != nil {
 		return x.Meta
+	}
+	return nil
+}
+
+func (x *Record) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
 	}
 	return nil
 }
@@ -1816,6 +1826,7 @@ type Batch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
 	Cursor        string                 `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"` // everything up to and including this batch; "" = no resumable position here
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`    // the rest of this batch follows: nothing of it is settled before the last part is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1862,6 +1873,13 @@ func (x *Batch) GetCursor() string {
 		return x.Cursor
 	}
 	return ""
+}
+
+func (x *Batch) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
 }
 
 type ReadEnd struct {
@@ -2569,7 +2587,10 @@ func (*WriteResponse_Results) isWriteResponse_Message() {}
 func (*WriteResponse_Failure) isWriteResponse_Message() {}
 
 type WriteStarted struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Append-only: where the target stands before the first batch. The engine settles it before it sends one, so that
+	// a target which had something in it can be cut back to exactly that.
+	Position      string `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2602,6 +2623,13 @@ func (x *WriteStarted) ProtoReflect() protoreflect.Message {
 // Deprecated: Use WriteStarted.ProtoReflect.Descriptor instead.
 func (*WriteStarted) Descriptor() ([]byte, []int) {
 	return file_connector_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *WriteStarted) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
 }
 
 type WriteResults struct {
@@ -2818,13 +2846,14 @@ const file_connector_proto_rawDesc = "" +
 	"\x05facts\x18\x02 \x03(\tR\x05facts\"&\n" +
 	"\fCloseRequest\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\tR\x06handle\"\x0f\n" +
-	"\rCloseResponse\"\x8a\x02\n" +
+	"\rCloseResponse\"\xc1\x02\n" +
 	"\x06Record\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12;\n" +
 	"\toperation\x18\x02 \x01(\x0e2\x1d.kopru.connector.v1.OperationR\toperation\x12$\n" +
 	"\x0eoccurred_at_ms\x18\x03 \x01(\x03R\foccurredAtMs\x12\x18\n" +
 	"\apayload\x18\x04 \x01(\fR\apayload\x128\n" +
-	"\x04meta\x18\x05 \x03(\v2$.kopru.connector.v1.Record.MetaEntryR\x04meta\x1a7\n" +
+	"\x04meta\x18\x05 \x03(\v2$.kopru.connector.v1.Record.MetaEntryR\x04meta\x125\n" +
+	"\afailure\x18\x06 \x01(\v2\x1b.kopru.connector.v1.FailureR\afailure\x1a7\n" +
 	"\tMetaEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf7\x01\n" +
@@ -2859,10 +2888,11 @@ const file_connector_proto_rawDesc = "" +
 	"\x05batch\x18\x01 \x01(\v2\x19.kopru.connector.v1.BatchH\x00R\x05batch\x12/\n" +
 	"\x03end\x18\x02 \x01(\v2\x1b.kopru.connector.v1.ReadEndH\x00R\x03end\x127\n" +
 	"\afailure\x18\x03 \x01(\v2\x1b.kopru.connector.v1.FailureH\x00R\afailureB\t\n" +
-	"\amessage\"U\n" +
+	"\amessage\"i\n" +
 	"\x05Batch\x124\n" +
 	"\arecords\x18\x01 \x03(\v2\x1a.kopru.connector.v1.RecordR\arecords\x12\x16\n" +
-	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"!\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"!\n" +
 	"\aReadEnd\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\"t\n" +
 	"\rLookupRequest\x12\x16\n" +
@@ -2907,8 +2937,9 @@ const file_connector_proto_rawDesc = "" +
 	"\astarted\x18\x01 \x01(\v2 .kopru.connector.v1.WriteStartedH\x00R\astarted\x12<\n" +
 	"\aresults\x18\x02 \x01(\v2 .kopru.connector.v1.WriteResultsH\x00R\aresults\x127\n" +
 	"\afailure\x18\x03 \x01(\v2\x1b.kopru.connector.v1.FailureH\x00R\afailureB\t\n" +
-	"\amessage\"\x0e\n" +
-	"\fWriteStarted\"r\n" +
+	"\amessage\"*\n" +
+	"\fWriteStarted\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\tR\bposition\"r\n" +
 	"\fWriteResults\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x124\n" +
 	"\aresults\x18\x02 \x03(\v2\x1a.kopru.connector.v1.ResultR\aresults\x12\x1a\n" +
@@ -3038,48 +3069,49 @@ var file_connector_proto_depIdxs = []int32{
 	12, // 12: kopru.connector.v1.CheckResponse.problems:type_name -> kopru.connector.v1.Problem
 	2,  // 13: kopru.connector.v1.Record.operation:type_name -> kopru.connector.v1.Operation
 	40, // 14: kopru.connector.v1.Record.meta:type_name -> kopru.connector.v1.Record.MetaEntry
-	3,  // 15: kopru.connector.v1.Failure.class:type_name -> kopru.connector.v1.FailureClass
-	23, // 16: kopru.connector.v1.ReadRequest.start:type_name -> kopru.connector.v1.ReadStart
-	25, // 17: kopru.connector.v1.ReadResponse.batch:type_name -> kopru.connector.v1.Batch
-	26, // 18: kopru.connector.v1.ReadResponse.end:type_name -> kopru.connector.v1.ReadEnd
-	20, // 19: kopru.connector.v1.ReadResponse.failure:type_name -> kopru.connector.v1.Failure
-	19, // 20: kopru.connector.v1.Batch.records:type_name -> kopru.connector.v1.Record
-	28, // 21: kopru.connector.v1.LookupRequest.queries:type_name -> kopru.connector.v1.Query
-	30, // 22: kopru.connector.v1.LookupResponse.results:type_name -> kopru.connector.v1.Hits
-	31, // 23: kopru.connector.v1.Hits.found:type_name -> kopru.connector.v1.Found
-	20, // 24: kopru.connector.v1.Hits.failure:type_name -> kopru.connector.v1.Failure
-	21, // 25: kopru.connector.v1.Hits.exchanges:type_name -> kopru.connector.v1.Exchange
-	33, // 26: kopru.connector.v1.WriteRequest.start:type_name -> kopru.connector.v1.WriteStart
-	34, // 27: kopru.connector.v1.WriteRequest.batch:type_name -> kopru.connector.v1.WriteBatch
-	35, // 28: kopru.connector.v1.WriteBatch.ops:type_name -> kopru.connector.v1.Op
-	2,  // 29: kopru.connector.v1.Op.operation:type_name -> kopru.connector.v1.Operation
-	37, // 30: kopru.connector.v1.WriteResponse.started:type_name -> kopru.connector.v1.WriteStarted
-	38, // 31: kopru.connector.v1.WriteResponse.results:type_name -> kopru.connector.v1.WriteResults
-	20, // 32: kopru.connector.v1.WriteResponse.failure:type_name -> kopru.connector.v1.Failure
-	39, // 33: kopru.connector.v1.WriteResults.results:type_name -> kopru.connector.v1.Result
-	20, // 34: kopru.connector.v1.Result.failure:type_name -> kopru.connector.v1.Failure
-	21, // 35: kopru.connector.v1.Result.exchanges:type_name -> kopru.connector.v1.Exchange
-	4,  // 36: kopru.connector.v1.Connector.Describe:input_type -> kopru.connector.v1.DescribeRequest
-	10, // 37: kopru.connector.v1.Connector.Validate:input_type -> kopru.connector.v1.ValidateRequest
-	13, // 38: kopru.connector.v1.Connector.Open:input_type -> kopru.connector.v1.OpenRequest
-	15, // 39: kopru.connector.v1.Connector.Check:input_type -> kopru.connector.v1.CheckRequest
-	17, // 40: kopru.connector.v1.Connector.Close:input_type -> kopru.connector.v1.CloseRequest
-	22, // 41: kopru.connector.v1.Connector.Read:input_type -> kopru.connector.v1.ReadRequest
-	27, // 42: kopru.connector.v1.Connector.Lookup:input_type -> kopru.connector.v1.LookupRequest
-	32, // 43: kopru.connector.v1.Connector.Write:input_type -> kopru.connector.v1.WriteRequest
-	5,  // 44: kopru.connector.v1.Connector.Describe:output_type -> kopru.connector.v1.DescribeResponse
-	11, // 45: kopru.connector.v1.Connector.Validate:output_type -> kopru.connector.v1.ValidateResponse
-	14, // 46: kopru.connector.v1.Connector.Open:output_type -> kopru.connector.v1.OpenResponse
-	16, // 47: kopru.connector.v1.Connector.Check:output_type -> kopru.connector.v1.CheckResponse
-	18, // 48: kopru.connector.v1.Connector.Close:output_type -> kopru.connector.v1.CloseResponse
-	24, // 49: kopru.connector.v1.Connector.Read:output_type -> kopru.connector.v1.ReadResponse
-	29, // 50: kopru.connector.v1.Connector.Lookup:output_type -> kopru.connector.v1.LookupResponse
-	36, // 51: kopru.connector.v1.Connector.Write:output_type -> kopru.connector.v1.WriteResponse
-	44, // [44:52] is the sub-list for method output_type
-	36, // [36:44] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	20, // 15: kopru.connector.v1.Record.failure:type_name -> kopru.connector.v1.Failure
+	3,  // 16: kopru.connector.v1.Failure.class:type_name -> kopru.connector.v1.FailureClass
+	23, // 17: kopru.connector.v1.ReadRequest.start:type_name -> kopru.connector.v1.ReadStart
+	25, // 18: kopru.connector.v1.ReadResponse.batch:type_name -> kopru.connector.v1.Batch
+	26, // 19: kopru.connector.v1.ReadResponse.end:type_name -> kopru.connector.v1.ReadEnd
+	20, // 20: kopru.connector.v1.ReadResponse.failure:type_name -> kopru.connector.v1.Failure
+	19, // 21: kopru.connector.v1.Batch.records:type_name -> kopru.connector.v1.Record
+	28, // 22: kopru.connector.v1.LookupRequest.queries:type_name -> kopru.connector.v1.Query
+	30, // 23: kopru.connector.v1.LookupResponse.results:type_name -> kopru.connector.v1.Hits
+	31, // 24: kopru.connector.v1.Hits.found:type_name -> kopru.connector.v1.Found
+	20, // 25: kopru.connector.v1.Hits.failure:type_name -> kopru.connector.v1.Failure
+	21, // 26: kopru.connector.v1.Hits.exchanges:type_name -> kopru.connector.v1.Exchange
+	33, // 27: kopru.connector.v1.WriteRequest.start:type_name -> kopru.connector.v1.WriteStart
+	34, // 28: kopru.connector.v1.WriteRequest.batch:type_name -> kopru.connector.v1.WriteBatch
+	35, // 29: kopru.connector.v1.WriteBatch.ops:type_name -> kopru.connector.v1.Op
+	2,  // 30: kopru.connector.v1.Op.operation:type_name -> kopru.connector.v1.Operation
+	37, // 31: kopru.connector.v1.WriteResponse.started:type_name -> kopru.connector.v1.WriteStarted
+	38, // 32: kopru.connector.v1.WriteResponse.results:type_name -> kopru.connector.v1.WriteResults
+	20, // 33: kopru.connector.v1.WriteResponse.failure:type_name -> kopru.connector.v1.Failure
+	39, // 34: kopru.connector.v1.WriteResults.results:type_name -> kopru.connector.v1.Result
+	20, // 35: kopru.connector.v1.Result.failure:type_name -> kopru.connector.v1.Failure
+	21, // 36: kopru.connector.v1.Result.exchanges:type_name -> kopru.connector.v1.Exchange
+	4,  // 37: kopru.connector.v1.Connector.Describe:input_type -> kopru.connector.v1.DescribeRequest
+	10, // 38: kopru.connector.v1.Connector.Validate:input_type -> kopru.connector.v1.ValidateRequest
+	13, // 39: kopru.connector.v1.Connector.Open:input_type -> kopru.connector.v1.OpenRequest
+	15, // 40: kopru.connector.v1.Connector.Check:input_type -> kopru.connector.v1.CheckRequest
+	17, // 41: kopru.connector.v1.Connector.Close:input_type -> kopru.connector.v1.CloseRequest
+	22, // 42: kopru.connector.v1.Connector.Read:input_type -> kopru.connector.v1.ReadRequest
+	27, // 43: kopru.connector.v1.Connector.Lookup:input_type -> kopru.connector.v1.LookupRequest
+	32, // 44: kopru.connector.v1.Connector.Write:input_type -> kopru.connector.v1.WriteRequest
+	5,  // 45: kopru.connector.v1.Connector.Describe:output_type -> kopru.connector.v1.DescribeResponse
+	11, // 46: kopru.connector.v1.Connector.Validate:output_type -> kopru.connector.v1.ValidateResponse
+	14, // 47: kopru.connector.v1.Connector.Open:output_type -> kopru.connector.v1.OpenResponse
+	16, // 48: kopru.connector.v1.Connector.Check:output_type -> kopru.connector.v1.CheckResponse
+	18, // 49: kopru.connector.v1.Connector.Close:output_type -> kopru.connector.v1.CloseResponse
+	24, // 50: kopru.connector.v1.Connector.Read:output_type -> kopru.connector.v1.ReadResponse
+	29, // 51: kopru.connector.v1.Connector.Lookup:output_type -> kopru.connector.v1.LookupResponse
+	36, // 52: kopru.connector.v1.Connector.Write:output_type -> kopru.connector.v1.WriteResponse
+	45, // [45:53] is the sub-list for method output_type
+	37, // [37:45] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_connector_proto_init() }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
@@ -249,13 +251,14 @@ func (h *HTTP) show(line string, header http.Header, body []byte) string {
 	return cut(text, shownBody)
 }
 
-// clean hides the secrets in a text, also in the form they have in a URL.
+// clean hides the secrets in a text, also in the forms they have in a URL and in JSON.
 func (h *HTTP) clean(text string) string {
 	for _, s := range h.Secrets {
 		if s == "" {
 			continue
 		}
-		for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s)} {
+		quoted, _ := jsontext.AppendQuote(nil, valid(s)) // valid text can be quoted
+		for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s), string(quoted[1 : len(quoted)-1])} {
 			text = strings.ReplaceAll(text, form, hidden)
 		}
 	}

@@ -116,7 +116,8 @@ func send(ctx context.Context, stream protocol.Connector_ReadServer, credit *cre
 			size += n
 			out.Records = append(out.Records, r)
 		}
-		if len(rest) == 0 {
+		out.More = len(rest) > 0
+		if !out.More {
 			out.Cursor = valid(b.Cursor)
 		}
 		if err := credit.take(ctx); err != nil {
@@ -137,6 +138,9 @@ func recordProto(r Record) *protocol.Record {
 	}
 	if r.Delete {
 		out.Operation = protocol.Operation_OPERATION_DELETE
+	}
+	if r.Err != nil {
+		out.Failure = asFailure(r.Err, protocol.FailureClass_FAILURE_CLASS_INVALID).proto()
 	}
 	if !r.OccurredAt.IsZero() {
 		out.OccurredAtMs = r.OccurredAt.UnixMilli()

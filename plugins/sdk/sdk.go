@@ -104,6 +104,12 @@ func (c Config) Duration(name string) time.Duration {
 	return d
 }
 
+// Positioned is implemented by BatchWriters of append-only entities.
+type Positioned interface {
+	// Position says where the target stands before the first batch.
+	Position() string
+}
+
 // Record is one thing read. Payload is a JSON object; OccurredAt may be zero.
 type Record struct {
 	Key        string
@@ -111,6 +117,7 @@ type Record struct {
 	OccurredAt time.Time
 	Payload    json.RawMessage
 	Meta       map[string]string
+	Err        error // not nil = it can't be made sense of: a dead letter, whose Payload holds what there was
 }
 
 // Batch is some records and the cursor that covers them and all before; "" when this is no place to resume.

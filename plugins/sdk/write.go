@@ -111,7 +111,11 @@ func (w *writing) run(start *protocol.WriteStart) error {
 	if err != nil { // nothing is written yet
 		return asFailure(err, protocol.FailureClass_FAILURE_CLASS_TRANSIENT)
 	}
-	err = w.send(&protocol.WriteResponse{Message: &protocol.WriteResponse_Started{Started: &protocol.WriteStarted{}}})
+	started := &protocol.WriteStarted{}
+	if p, ok := w.writer.(Positioned); ok {
+		started.Position = valid(p.Position())
+	}
+	err = w.send(&protocol.WriteResponse{Message: &protocol.WriteResponse_Started{Started: started}})
 	if err == nil {
 		err = w.batches(ctx)
 	}
