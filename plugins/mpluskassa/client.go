@@ -1,0 +1,249 @@
+package mpluskassa
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"html"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/sdk"
+)
+
+// client calls operations. What an answer means is settled here; the rest of the connector sees values and failures.
+type client struct {
+	settings
+	codec
+	http       *sdk.HTTP
+	operations map[string]operation
+	outcomes   map[string]outcome
+	tooOld     sync.Map // names of operations that this installation lacks
+}
+
+// answer is the element that answers an operation.
+type answer struct {
+	*node
+	exchange *protocol.Exchange
+	header   http.Header
+}
+
+func newClient(s settings, log *slog.Logger) *client {
+	var once sync.Once
+	dialer := &net.Dialer{Timeout: s.connectTimeout}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = dialer.DialContext
+	transport.MaxIdleConnsPerHost = s.concurrency
+	c := &client{
+		settings: s,
+		codec: codec{
+			schema: newSchema(), zone: s.zone,
+			vatScale: s.vatScale, discountScale: s.discountScale, absentScale: s.absentScale,
+			absentScaleSeen: func(field string) {
+				once.Do(func() {
+					log.Warn("a quantity came without its number of decimals; absent_decimal_places was used",
+						"field", field, "decimals", s.absentScale)
+				})
+			},
+		},
+		operations: operations(),
+		outcomes:   outcomes(),
+	}
+	c.http = &sdk.HTTP{
+		System: "mpluskassa", Client: &http.Client{Transport: transport, Timeout: s.timeout},
+		MaxBody: s.maxBody, Slots: make(chan struct{}, s.concurrency),
+		RedactQuery: []string{"ident", "secret"}, Secrets: s.forms(),
+	}
+	return c
+}
+
+// forms are the credentials in every form that they may come back in: as they are, as in the address, and as XML
+// text. One or two characters are no secret, and hiding them would garble everything.
+func (s settings) forms() []string {
+	var out []string
+	for _, secret := range []string{s.ident, s.secret} {
+		if len(secret) < 3 {
+			continue
+		}
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			var escaped bytes.Buffer
+			_ = xml.EscapeText(&escaped, []byte(form)) // a Buffer takes everything
+			brief := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(form)
+			out = append(out, form, escaped.String(), html.EscapeString(form), brief, strings.ReplaceAll(brief, `"`, "&quot;"))
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) }) // a short one must not break a long one
+	return slices.Compact(out)
+}
+
+// hide takes the credentials out of a text.
+func (c *client) hide(s string) string {
+	for _, form := range c.http.Secrets {
+		s = strings.ReplaceAll(s, form, "***")
+	}
+	return s
+}
+
+// address is where everything goes. It holds the credentials: only http may see it.
+func (c *client) address() string {
+	u := *c.base
+	u.RawQuery = url.Values{"ident": {c.ident}, "secret": {c.secret}}.Encode()
+	return u.String()
+}
+
+// call runs an operation. Its error is a *sdk.Failure.
+func (c *client) call(ctx context.Context, name string, request map[string]any) (*answer, error) {
+	return c.send(ctx, name, request, false)
+}
+
+// send runs an operation; with clear, nulls in the request empty what they stand for.
+func (c *client) send(ctx context.Context, name string, request map[string]any, clear bool) (*answer, error) {
+	op := c.operations[name]
+	if _, old := c.tooOld.Load(name); old {
+		return nil, sdk.Fatal(codeNotImplemented, "this MplusKASSA is too old for %s; update its API service", name)
+	}
+	body, err := c.request(name, request, clear)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(ctx, sdk.HTTPRequest{
+		Method: http.MethodPost, URL: c.address(), Body: body, Write: op.write,
+		Header: http.Header{
+			"Content-Type": {"text/xml; charset=utf-8"}, "Soapaction": {name}, "User-Agent": {"Kopru"}, "Accept": {"text/xml"},
+		},
+	})
+	if err != nil {
+		return nil, c.refused(op, err)
+	}
+	root, f := c.understand(op, resp.Body)
+	if f != nil {
+		f.Exchanges = []*protocol.Exchange{resp.Exchange}
+		return nil, f
+	}
+	return &answer{root, resp.Exchange, resp.Header}, nil
+}
+
+// request is an operation's message.
+func (c *client) request(name string, values map[string]any, clear bool) ([]byte, error) {
+	var w writer
+	if err := c.encode(&w, name, values, clear); err != nil {
+		f := sdk.Invalid("mpluskassa.bad_value", "%s can't be sent: %v", name, err)
+		var where *fieldError
+		if errors.As(err, &where) {
+			f.Field = where.path
+			for _, wrapping := range []string{"request.", "order.", "relation.", "product.", "articleList.0."} {
+				f.Field = strings.TrimPrefix(f.Field, wrapping)
+			}
+			f.Message = name + " can't be sent: " + f.Field + ": " + where.err.Error()
+		}
+		return nil, f
+	}
+	return envelope(name, w.Bytes()), nil
+}
+
+// understand reads a 2xx answer.
+func (c *client) understand(op operation, body []byte) (*node, *sdk.Failure) {
+	root, err := parse(body)
+	var content *node
+	var ft *fault
+	if err == nil {
+		content, ft, err = opened(root)
+	}
+	switch {
+	case err != nil && looksLikePage(body):
+		return nil, unclear(op, sdk.Fatal("mpluskassa.wrong_address",
+			"a web page answered instead of MplusKASSA; check host and port of `url`"))
+	case err != nil:
+		return nil, unclear(op, sdk.Transient("mpluskassa.bad_answer",
+			"the answer to %s can't be read: %s", op.name, c.hide(err.Error())))
+	case ft != nil:
+		return nil, c.blame(op, http.StatusOK, ft)
+	case content.space != namespace || content.name != op.answer:
+		return nil, unclear(op, sdk.Fatal("mpluskassa.bad_answer",
+			"%s was answered by %q, not by %s", op.name, content.name, op.answer))
+	}
+	if f := c.judge(op, content); f != nil {
+		return nil, f
+	}
+	return content, nil
+}
+
+func looksLikePage(body []byte) bool {
+	start := strings.ToLower(strings.TrimSpace(string(body[:min(len(body), 200)])))
+	return strings.HasPrefix(start, "<!doctype html") || strings.HasPrefix(start, "<html")
+}
+
+// refused makes sense of a call that http failed: SOAP faults come with a status of 500, and an address that is not
+// MplusKASSA's must not look like a record that does not exist.
+func (c *client) refused(op operation, err error) error {
+	var f *sdk.Failure
+	if !errors.As(err, &f) || f.RemoteStatus == 0 {
+		return err
+	}
+	exchanges := f.Exchanges
+	if ft := faultIn(exchanges); ft != nil {
+		f = c.blame(op, f.RemoteStatus, ft)
+		if f.Code == codeNotImplemented {
+			c.tooOld.Store(op.name, true)
+		}
+		f.Exchanges = exchanges
+		return f
+	}
+	switch status := f.RemoteStatus; {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		f.Message = "MplusKASSA refuses ident and secret; check both, and that the port is this installation's"
+	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
+	default:
+		wrong := sdk.Fatal("mpluskassa.wrong_address",
+			"what answers at %s is not MplusKASSA's API; check host, port and path of `url`", c.base.Host)
+		f = wrong.Remote(status, f.RemoteMessage)
+		f.Exchanges = exchanges
+	}
+	return f
+}
+
+// faultIn finds a SOAP fault in the answer that an exchange shows; secrets are gone from it already.
+func faultIn(exchanges []*protocol.Exchange) *fault {
+	for _, e := range exchanges {
+		_, body, _ := strings.Cut(e.GetResponse(), "\r\n\r\n")
+		root, err := parse([]byte(body))
+		if err != nil {
+			continue
+		}
+		if _, ft, err := opened(root); err == nil {
+			return ft
+		}
+	}
+	return nil
+}
+
+// alive asks the way MplusKASSA's own client does: a GET is not allowed, which only a living API says.
+func (c *client) alive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	_, err := c.http.Do(ctx, sdk.HTTPRequest{Method: http.MethodGet, URL: c.base.String()})
+	var f *sdk.Failure
+	if errors.As(err, &f) && f.RemoteStatus == http.StatusMethodNotAllowed {
+		return nil
+	}
+	return c.refused(operation{name: "GET"}, err)
+}
+
+// decodeAnswer reads an answer as a whole; one that doesn't fit is no reason to doubt that it was a success.
+func (c *client) decodeAnswer(name string, a *answer) (map[string]any, error) {
+	values, err := c.decode(c.operations[name].answer, a.node)
+	if err != nil {
+		f := unclear(c.operations[name], sdk.Fatal("mpluskassa.bad_answer", "the answer to %s can't be read: %v", name, err))
+		f.Exchanges = []*protocol.Exchange{a.exchange}
+		return nil, f
+	}
+	return values, nil
+}

@@ -1,0 +1,273 @@
+package mpluskassa
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+	"github.com/kopru-io/kopru/plugins/sdk"
+)
+
+// Lookup finds records by id or by fields. MplusKASSA searches loosely: whatever it finds is compared here.
+func (c *connection) Lookup(ctx context.Context, entity string, q sdk.Query) ([]sdk.Found, error) {
+	if q.ID == "" && len(q.Match) == 0 {
+		return nil, sdk.Invalid("mpluskassa.bad_query", "nothing to look %s up by", entity)
+	}
+	rows, idOf, err := c.candidates(ctx, entity, q)
+	if err != nil {
+		return nil, err
+	}
+	var out []sdk.Found
+	for _, r := range rows {
+		if id := idOf(r); (q.ID == "" || q.ID == id) && equals(r, q.Match) {
+			out = append(out, sdk.Found{ID: id, Fields: r})
+		}
+	}
+	return out, nil
+}
+
+// candidates are records that may be what is asked for.
+func (c *connection) candidates(ctx context.Context, entity string, q sdk.Query) (
+	rows []map[string]any, idOf func(map[string]any) string, err error,
+) {
+	by := func(name string) func(map[string]any) string {
+		return func(m map[string]any) string { return plain(m[name]) }
+	}
+	switch entity {
+	case "order":
+		rows, err = c.findOrders(ctx, orElse(q.ID, q.Match["orderId"]), plain(q.Match["extOrderId"]))
+		return rows, by("orderId"), err
+	case "relation":
+		rows, err = c.findRelations(ctx, orElse(q.ID, q.Match["relationNumber"]), q.Match)
+		return rows, by("relationNumber"), err
+	case "article":
+		rows, err = c.findArticles(ctx, orElse(q.ID, q.Match["articleNumber"]), q.Match)
+		return rows, by("articleNumber"), err
+	case "product":
+		rows, err = c.numbered(ctx, "getProducts", "productNumbers", orElse(q.ID, q.Match["productNumber"]))
+		return rows, by("productNumber"), err
+	case "employee":
+		rows, err = c.findEmployees(ctx, orElse(q.ID, q.Match["employeeNumber"]))
+		return rows, by("employeeNumber"), err
+	case "stock":
+		rows, err = c.findStock(ctx, q)
+		return rows, stockID, err
+	}
+	if l, ok := lists()[entity]; ok {
+		rows, err = c.rowsOf(ctx, l.operation, nil)
+		return rows, l.idOf, err
+	}
+	return nil, nil, sdk.Fatal("mpluskassa.unsupported", "%s can't be looked up", entity)
+}
+
+func (c *client) findOrders(ctx context.Context, id, ext string) ([]map[string]any, error) {
+	name, request := "getOrder", map[string]any{"orderId": id}
+	if id == "" {
+		if ext == "" {
+			return nil, badMatch("order", "orderId or extOrderId")
+		}
+		name, request = "findOrder", map[string]any{"extOrderId": ext}
+	}
+	order, err := c.one(ctx, name, request, "order")
+	if err != nil || order == nil {
+		return nil, err
+	}
+	j := c.newJoins()
+	if err := j.prepare(ctx, []map[string]any{order}, false, c.needsArticles()); err != nil {
+		return nil, err
+	}
+	j.complete(order, false, false)
+	return []map[string]any{order}, nil
+}
+
+// one calls an operation that answers with one thing; nil when there is none.
+func (c *client) one(ctx context.Context, name string, request map[string]any, what string) (map[string]any, error) {
+	a, err := c.call(ctx, name, request)
+	if sdk.IsClass(err, missing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := c.decodeAnswer(name, a)
+	if err != nil {
+		return nil, err
+	}
+	found, _ := values[what].(map[string]any)
+	return found, nil
+}
+
+// findRelations asks by number, else by what can be searched. MplusKASSA's search answers with one relation only.
+func (c *client) findRelations(ctx context.Context, number string, match map[string]any) ([]map[string]any, error) {
+	if number != "" {
+		return c.numbered(ctx, "getRelations", "relationNumbers", number)
+	}
+	search := map[string]any{}
+	for _, f := range []string{"extRelationId", "email", "relationCode"} {
+		if v := strings.TrimSpace(plain(match[f])); v != "" {
+			search[f] = v
+		}
+	}
+	if len(search) == 0 {
+		return nil, badMatch("relation", "relationNumber, extRelationId, email or relationCode")
+	}
+	exact := map[string]any{"request": map[string]any{"relation": search, "exactMatch": true}}
+	r, err := c.one(ctx, "findRelationV2", exact, "relation")
+	if isCode(err, codeNotImplemented) {
+		r, err = c.one(ctx, "findRelation", map[string]any{"relation": search}, "relation")
+	}
+	if err != nil || r == nil || equals(r, match) {
+		return present(r), err
+	}
+	// The search took a part of a word for the whole, so the one it chose may hide the right one.
+	return c.scanRelations(ctx, match)
+}
+
+// scanRelations goes through all relations.
+func (c *client) scanRelations(ctx context.Context, match map[string]any) ([]map[string]any, error) {
+	var out []map[string]any
+	_, err := c.walk(ctx, sequences()["relation"], 1, func(rows []row) error {
+		for _, r := range rows {
+			fields, err := c.decode("Relation", r.node)
+			if err == nil && equals(fields, match) {
+				out = append(out, fields)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// numbered asks a list for one number.
+func (c *client) numbered(ctx context.Context, operation, field, number string) ([]map[string]any, error) {
+	if !isWhole(number) {
+		return nil, nil // a number that is none belongs to nothing
+	}
+	return c.rowsOf(ctx, operation, map[string]any{field: numberList([]string{number})})
+}
+
+func (c *client) findEmployees(ctx context.Context, number string) ([]map[string]any, error) {
+	if number != "" {
+		return c.numbered(ctx, "getEmployees", "employeeNumbers", number)
+	}
+	var out []map[string]any
+	_, err := c.walk(ctx, sequences()["employee"], 1, func(rows []row) error {
+		for _, r := range rows {
+			fields, err := c.decode("Employee", r.node)
+			if err != nil {
+				return sdk.Fatal("mpluskassa.bad_answer", "an employee can't be read: %v", err)
+			}
+			out = append(out, fields)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (c *connection) findArticles(ctx context.Context, number string, match map[string]any) ([]map[string]any, error) {
+	var products []map[string]any
+	var err error
+	plu := strings.TrimSpace(plain(match["pluNumber"]))
+	switch {
+	case number != "":
+		products, err = c.numbered(ctx, "getProducts", "articleNumbers", number)
+	case plu != "":
+		products, err = c.rowsOf(ctx, "getProducts", map[string]any{"pluNumbers": []any{map[string]any{"text": plu}}})
+	default:
+		var numbers []string
+		numbers, err = c.catalogue.find(ctx, c.client, match)
+		if err == nil && len(numbers) > 0 {
+			products, err = c.rowsOf(ctx, "getProducts", map[string]any{"articleNumbers": numberList(numbers)})
+		}
+	}
+	var out []map[string]any
+	for _, p := range products {
+		out = append(out, c.articlesOf(p)...)
+	}
+	return out, err
+}
+
+func (c *client) findStock(ctx context.Context, q sdk.Query) ([]map[string]any, error) {
+	branch, article, _ := strings.Cut(q.ID, "/")
+	if q.ID == "" {
+		branch, article = plain(q.Match["branchNumber"]), plain(q.Match["articleNumber"])
+	}
+	if !isWhole(branch) || !isWhole(article) {
+		return nil, badMatch("stock", "branchNumber and articleNumber")
+	}
+	number, _ := whole(branch) // it is one
+	a, err := c.call(ctx, "getStock", map[string]any{"request": map[string]any{
+		"branchNumber": record.Number(branch), "articleNumbers": numberList([]string{article}),
+	}})
+	if err != nil {
+		return nil, err
+	}
+	var out []map[string]any
+	nodes, _ := c.listOf("getStock").rows(a.node)
+	for _, n := range nodes {
+		fields, err := c.stockOf(n, number)
+		if err != nil {
+			return nil, sdk.Fatal("mpluskassa.bad_answer", "the stock of article %s can't be read: %v", article, err)
+		}
+		out = append(out, fields)
+	}
+	return out, nil
+}
+
+// ---- comparing
+
+// equals tells whether all of match stands in fields. Blanks around don't count, and case doesn't in e-mail addresses.
+func equals(fields, match map[string]any) bool {
+	for name, want := range match {
+		have, there := fields[name]
+		if !there || !same(name, have, want) {
+			return false
+		}
+	}
+	return true
+}
+
+func same(name string, have, want any) bool {
+	h, w := strings.TrimSpace(plain(have)), strings.TrimSpace(plain(want))
+	switch {
+	case name == "email":
+		return h != "" && strings.EqualFold(h, w)
+	case h == "" || w == "":
+		return record.Equal(have, want)
+	}
+	return h == w || record.Equal(have, want)
+}
+
+func badMatch(entity, fields string) error {
+	return sdk.Invalid("mpluskassa.bad_query", "%s is looked up by %s", entity, fields)
+}
+
+func isCode(err error, code string) bool {
+	var f *sdk.Failure
+	return errors.As(err, &f) && f.Code == code
+}
+
+func present(m map[string]any) []map[string]any {
+	if len(m) == 0 {
+		return nil
+	}
+	return []map[string]any{m}
+}
+
+func orElse(id string, v any) string {
+	if id != "" {
+		return id
+	}
+	return strings.TrimSpace(plain(v))
+}
+
+// exchangesOf are those of a failure.
+func exchangesOf(err error) []*protocol.Exchange {
+	var f *sdk.Failure
+	if errors.As(err, &f) {
+		return f.Exchanges
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package mpluskassa
+
+import (
+	"slices"
+
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/sdk"
+)
+
+// Manifest describes the connector.
+func (c *Connector) Manifest() *protocol.Manifest {
+	s := newSchema()
+	return &protocol.Manifest{
+		Name: "mpluskassa", Version: "0.1.0", Config: append(attributes(), unknowns()...),
+		Summary: "MplusKASSA, a point-of-sale system: orders, relations, articles and stock over its SOAP API.",
+		Entities: append([]*protocol.Entity{
+			orderEntity(s), relationEntity(s), articleEntity(s), productEntity(s), stockEntity(s), groupEntity(s),
+		}, listEntities(s)...),
+	}
+}
+
+func orderEntity(s schema) *protocol.Entity {
+	fields := s.described("Order")
+	line := lineFields(s)
+	for _, f := range fields {
+		if f.GetName() == "lineList" {
+			f.Fields = line
+		}
+	}
+	fields = append(fields, sdk.Object("relation",
+		"The order's relation, with with_relation; null when there is none with its number.", 0, inside(s.described("Relation"), 0)...))
+	return &protocol.Entity{
+		Name: "order", IdField: "orderId", Fields: fields, Concurrency: 2,
+		Description: "Orders with their lines. A change can only cancel one.",
+		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
+		SourceOptions: orderOptions(),
+		SinkOptions: []*protocol.Attribute{
+			sdk.WithDefault(sdk.Attribute("employee", textual,
+				"Employee number for orders without one. It must exist.", 0), "999999"),
+			oneOf(sdk.WithDefault(sdk.Attribute("vat_method", textual,
+				"How VAT is reckoned on orders that don't say.", 0), vatMethods()[0]), vatMethods()...),
+		},
+	}
+}
+
+func orderOptions() []*protocol.Attribute {
+	return []*protocol.Attribute{
+		sdk.Attribute("start", day,
+			"Orders with a booking date before this day are left alone; empty takes all.", 0),
+		sdk.WithDefault(sdk.Attribute("with_relation", yesNo,
+			"Give every order its `relation`.", 0), false),
+		sdk.WithDefault(sdk.Attribute("with_products", yesNo,
+			"Give every line its article as `product`.", 0), false),
+		{
+			Name: "order_types", Type: texts,
+			Description: "Kinds of orders, such as ORDER-TYPE-TABLE-ORDER. Without it sales, repeat and external sales orders.",
+		},
+	}
+}
+
+// lineFields are those of a line with what this connector adds.
+func lineFields(s schema) []*protocol.Field {
+	return append(s.described("Line"),
+		sdk.Field("sku", protocol.FieldType_FIELD_TYPE_STRING, "What identifies the article to other systems; see the setting `sku`.", 0),
+		sdk.Object("product", "The line's article, with with_products; null when there is none with its number.", 0,
+			inside(articleFields(s), 0)...))
+}
+
+func articleFields(s schema) []*protocol.Field {
+	product := sdk.Field("productNumber", protocol.FieldType_FIELD_TYPE_INTEGER,
+		"Product the article belongs to; a new article without it makes a product of its own.", sdk.OnCreate)
+	product.References = "product"
+	return append(s.described("Article"),
+		product,
+		sdk.Field("productDescription", protocol.FieldType_FIELD_TYPE_STRING, "Description of the product.", 0),
+		sdk.Scalars("groupNumbers", "Article groups the product is in.", 0, protocol.FieldType_FIELD_TYPE_INTEGER),
+		sdk.Field("sku", protocol.FieldType_FIELD_TYPE_STRING, "What identifies the article to other systems; see the setting `sku`.", 0))
+}
+
+func relationEntity(s schema) *protocol.Entity {
+	return &protocol.Entity{
+		Name: "relation", IdField: "relationNumber", Fields: s.described("Relation"), Concurrency: 2,
+		Description: "Customers and suppliers.",
+		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
+	}
+}
+
+func articleEntity(s schema) *protocol.Entity {
+	return &protocol.Entity{
+		Name: "article", IdField: "articleNumber", Fields: articleFields(s), Concurrency: 2,
+		Description: "What is sold, stocked and ordered; sizes and colours of one product are articles each.",
+		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
+	}
+}
+
+func productEntity(s schema) *protocol.Entity {
+	return &protocol.Entity{
+		Name: "product", IdField: "productNumber", Fields: s.described("Product"), Concurrency: 2,
+		Description: "Products with their articles.",
+		CanRead:     true, Incremental: true, CanLookup: true,
+	}
+}
+
+func stockEntity(s schema) *protocol.Entity {
+	const decimals = protocol.FieldType_FIELD_TYPE_DECIMAL
+	branch := sdk.Attribute("branch", integer, "Branch whose stock is read.", sdk.Required)
+	employee := sdk.Attribute("employee", textual, "Employee number that stock is set under.", 0)
+	fields := append(s.described("ArticleStock"),
+		sdk.Field("available", decimals, "What can be sold once reservations are off; see the setting `free_is_net`.", 0),
+		sdk.Field("amount", decimals, "All that is there, and what is set; see the setting `stock_amount`.", sdk.Required|sdk.Writable),
+		sdk.Field("reference", protocol.FieldType_FIELD_TYPE_STRING, "Reference of the change.", sdk.Writable),
+		sdk.Field("employeeNumber", protocol.FieldType_FIELD_TYPE_INTEGER, "Employee the change stands under.", sdk.Writable))
+	return &protocol.Entity{
+		Name: "stock", Fields: fields, Concurrency: 2,
+		Description: `Stock per branch and article; its id is "branch/article".`,
+		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
+		SourceOptions: []*protocol.Attribute{branch}, SinkOptions: []*protocol.Attribute{employee},
+	}
+}
+
+func groupEntity(s schema) *protocol.Entity {
+	fields := s.described("ChangedArticleGroup")
+	for _, f := range fields {
+		f.Match = false
+	}
+	return &protocol.Entity{
+		Name: "article_group", IdField: "groupNumber", Fields: fields,
+		Description: "Article groups, also called web groups; deleted ones come as deletions.",
+		CanRead:     true, Incremental: true,
+	}
+}
+
+func listEntities(s schema) []*protocol.Entity {
+	c := &client{codec: codec{schema: s}, operations: operations()}
+	out := []*protocol.Entity{{
+		Name: "employee", IdField: "employeeNumber", Fields: s.described("Employee"), Concurrency: 2,
+		Description: "Employees.", CanRead: true, Incremental: true, CanLookup: true,
+	}}
+	about := map[string]string{
+		"branch": "Branches with their workplaces.", "vat_group": "VAT rates per branch and country.",
+		"payment_method": "Payment methods.", "delivery_method": "Delivery methods.", "order_category": "Order categories.",
+	}
+	for name, l := range lists() {
+		e := &protocol.Entity{
+			Name: name, IdField: l.id, Description: about[name], Fields: s.described(c.listOf(l.operation).of),
+			Concurrency: 2, CanRead: true, CanLookup: true,
+		}
+		if name == "vat_group" {
+			e.IdField = "" // a code is one only within its branch and country
+		}
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b *protocol.Entity) int {
+		if a.GetName() < b.GetName() {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+func oneOf(a *protocol.Attribute, values ...string) *protocol.Attribute {
+	a.Values = values
+	return a
+}
