@@ -1,0 +1,9 @@
+// Command kopru-connector-vismanet is the connector for Visma.net ERP: customers, contacts, items and sales orders.
+package main
+
+import (
+	"github.com/kopru-io/kopru/plugins/sdk"
+	"github.com/kopru-io/kopru/plugins/vismanet"
+)
+
+func main() { sdk.Serve(vismanet.New()) }
