@@ -10,18 +10,21 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/kopru-io/kopru/pipelines/diag"
-	"github.com/kopru-io/kopru/pipelines/expr"
 	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // body reads a block's attributes by name, with load-time values, and in the end complains about those nobody asked
-// for.
+// for and those that are lacking.
 type body struct {
-	l     *loader
-	block *hclsyntax.Block
-	what  string // for messages: "source \"order\""
-	known []string
+	l       *loader
+	block   *hclsyntax.Block
+	what    string // for messages: "source \"order\""
+	known   []string
+	lacking []lack
 }
+
+// lack is an attribute that should be there. It is told in the end, when it is clear whether it was only misspelt.
+type lack struct{ name, detail string }
 
 func (l *loader) body(block *hclsyntax.Block) *body {
 	what := block.Type
@@ -37,6 +40,14 @@ func (b *body) attr(name string) *hclsyntax.Attribute {
 	return b.block.Body.Attributes[name]
 }
 
+// place is where an attribute's value stands, the block's beginning when it is absent.
+func (b *body) place(name string) hcl.Range {
+	if attr := b.block.Body.Attributes[name]; attr != nil {
+		return attr.Expr.Range()
+	}
+	return b.block.DefRange()
+}
+
 // value evaluates an attribute at load time; ok is false when it is absent or wrong.
 func (b *body) value(name string) (v any, rng hcl.Range, ok bool) {
 	attr := b.attr(name)
@@ -47,14 +58,24 @@ func (b *body) value(name string) (v any, rng hcl.Range, ok bool) {
 	return v, attr.Expr.Range(), ok
 }
 
+// public is a value that is shown or stored, and so must hold no secret.
+func (b *body) public(name string) (v any, rng hcl.Range, ok bool) {
+	v, rng, ok = b.value(name)
+	if ok {
+		b.l.noSecret(b.block.Body.Attributes[name].Expr)
+	}
+	return v, rng, ok
+}
+
 func (b *body) text(name, otherwise string) string {
-	v, rng, ok := b.value(name)
+	v, rng, ok := b.public(name)
 	if !ok || v == nil {
 		return otherwise
 	}
 	s, isText := v.(string)
 	if !isText {
-		b.l.errorf(rng, "lang.wrong_type", "A text is needed", fmt.Sprintf("%s of %s is a text, not a %s.", name, b.what, record.Kind(v)))
+		b.l.errorf(rng, "lang.wrong_type", "A text is needed",
+			fmt.Sprintf("%s of %s is a text in quotes, not a %s.", name, b.what, record.Kind(v)))
 		return otherwise
 	}
 	return s
@@ -69,26 +90,27 @@ func (b *body) word(name, otherwise string, allowed ...string) string {
 	b.l.add(diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.wrong_value", Summary: fmt.Sprintf("%q can't be %s", s, name),
 		Detail: name + " is one of: " + strings.Join(allowed, ", ") + ".", Suggest: diag.Closest(s, allowed),
-		Subject: b.block.Body.Attributes[name].Expr.Range().Ptr(),
+		Subject: b.place(name).Ptr(),
 	})
 	return otherwise
 }
 
 func (b *body) bool(name string, otherwise bool) bool {
-	v, rng, ok := b.value(name)
+	v, rng, ok := b.public(name)
 	if !ok || v == nil {
 		return otherwise
 	}
 	out, isBool := v.(bool)
 	if !isBool {
-		b.l.errorf(rng, "lang.wrong_type", "true or false is needed", fmt.Sprintf("%s of %s is true or false, not a %s.", name, b.what, record.Kind(v)))
+		b.l.errorf(rng, "lang.wrong_type", "true or false is needed",
+			fmt.Sprintf("%s of %s is true or false, not a %s.", name, b.what, record.Kind(v)))
 		return otherwise
 	}
 	return out
 }
 
 func (b *body) duration(name string, otherwise time.Duration) time.Duration {
-	v, rng, ok := b.value(name)
+	v, rng, ok := b.public(name)
 	if !ok || v == nil || v == "" {
 		return otherwise
 	}
@@ -107,7 +129,7 @@ func (l *loader) duration(v any, rng hcl.Range, name string, otherwise time.Dura
 
 // names is a list of texts, as a set.
 func (b *body) names(name string) map[string]bool {
-	v, rng, ok := b.value(name)
+	v, rng, ok := b.public(name)
 	if !ok || v == nil {
 		return nil
 	}
@@ -140,93 +162,71 @@ func (b *body) rest() []*hclsyntax.Attribute {
 	return out
 }
 
-// end complains about attributes and blocks that mean nothing here.
+// lack notes that an attribute is missing and what it is for.
+func (b *body) lack(name, detail string) { b.lacking = append(b.lacking, lack{name, detail}) }
+
+// end complains about attributes and blocks that mean nothing here, and about attributes that are missing.
 func (b *body) end(blocks ...string) {
+	misspelt := map[string]bool{}
 	for _, attr := range b.rest() {
-		b.l.unknownAttribute(attr, b.what, b.known)
+		misspelt[b.l.unknownAttribute(attr, b.what, b.known, blocks)] = true
 	}
 	for _, inner := range b.block.Body.Blocks {
 		if slices.Contains(blocks, inner.Type) {
 			continue
 		}
 		detail := "There is no such block in " + b.what + "."
+		if len(blocks) > 0 {
+			detail += " There are: " + strings.Join(blocks, ", ") + "."
+		}
 		if slices.Contains(b.known, inner.Type) {
 			detail = fmt.Sprintf("Write it with an equals sign: %s = { … }", inner.Type)
+			misspelt[inner.Type] = true
 		}
 		b.l.add(diag.Diagnostic{
 			Severity: diag.Error, Code: "lang.unknown_block", Summary: "Unknown block \"" + inner.Type + "\"",
 			Detail: detail, Suggest: diag.Closest(inner.Type, blocks), Subject: inner.TypeRange.Ptr(),
 		})
 	}
+	for _, lack := range b.lacking {
+		if !misspelt[lack.name] {
+			b.l.errorf(b.block.DefRange(), "lang.missing_attribute", "Missing attribute \""+lack.name+"\"",
+				fmt.Sprintf("%s needs %s. %s", b.what, lack.name, lack.detail))
+		}
+	}
 }
 
-func (l *loader) unknownAttribute(attr *hclsyntax.Attribute, what string, known []string) {
+// unjudged ends a body whose connector is not known: what the other attributes should be can't be told, only whether
+// they have a value.
+func (b *body) unjudged() {
+	var lacking []string
+	for _, lack := range b.lacking {
+		lacking = append(lacking, lack.name)
+	}
+	for _, attr := range b.rest() {
+		if diag.Closest(attr.Name, lacking) != "" {
+			continue // misspelt, as end will tell
+		}
+		b.l.evaluate(attr.Expr)
+		b.known = append(b.known, attr.Name)
+	}
+	for _, inner := range b.block.Body.Blocks {
+		b.known = append(b.known, inner.Type)
+	}
+	b.end()
+}
+
+// unknownAttribute returns the name that was probably meant.
+func (l *loader) unknownAttribute(attr *hclsyntax.Attribute, what string, known, blocks []string) string {
 	known = slices.Compact(slices.Sorted(slices.Values(known)))
-	l.add(diag.Diagnostic{
+	d := diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_attribute", Summary: "Unknown attribute \"" + attr.Name + "\"",
 		Detail:  fmt.Sprintf("%s has no such attribute. It has: %s.", what, strings.Join(known, ", ")),
 		Suggest: diag.Closest(attr.Name, known), Subject: attr.NameRange.Ptr(),
-	})
+	}
+	if slices.Contains(blocks, attr.Name) {
+		d.Detail, d.Suggest = fmt.Sprintf("Write it as a block, without an equals sign: %s { … }", attr.Name), ""
+	}
+	l.add(d)
+	return d.Suggest
 }
-
-func (l *loader) missing(block *hclsyntax.Block, name, what, detail string) {
-	l.errorf(block.DefRange(), "lang.missing_attribute", "Missing attribute \""+name+"\"", fmt.Sprintf("%s needs %s. %s", what, name, detail))
-}
-
-// evaluate gives an expression's value at load time.
-func (l *loader) evaluate(e hclsyntax.Expression) (any, bool) {
-	compiled, diags := expr.Compile(e, l.loadTime())
-	if diags.HasErrors() {
-		l.add(diags...)
-		return nil, false
-	}
-	v, err := compiled.Eval(&expr.Scope{})
-	if err != nil {
-		l.add(evaluationProblem(err, e.Range()))
-		return nil, false
-	}
-	return v, true
-}
-
-func evaluationProblem(err error, rng hcl.Range) diag.Diagnostic {
-	d := diag.Diagnostic{
-		Severity: diag.Error, Code: "expr.failed", Summary: "The expression has no value", Detail: err.Error(), Subject: rng.Ptr(),
-	}
-	if e, ok := err.(*expr.EvalError); ok { //nolint:errorlint // Eval returns it bare
-		d.Code, d.Detail, d.Subject = e.Code, strings.ToUpper(e.Message[:1])+e.Message[1:]+".", e.Range.Ptr()
-	}
-	return d
-}
-
-// loadTime is what expressions outside of a record's way may refer to.
-func (l *loader) loadTime() *expr.Env {
-	return &expr.Env{
-		Constants: l.constants(), Functions: l.functions,
-		Unknown: func(name string, rng hcl.Range) *diag.Diagnostic {
-			if !slices.Contains(recordNames, name) {
-				return nil
-			}
-			return &diag.Diagnostic{
-				Severity: diag.Error, Code: "lang.record_time", Summary: "\"" + name + "\" can't be used here",
-				Detail: "This is worked out once, when the project is loaded, and " + name + " is there only when a record comes along. " +
-					"Use var, local, env() and file() here, and " + name + " in filter, lookup, transform and sink.",
-				Subject: rng.Ptr(),
-			}
-		},
-	}
-}
-
-func (l *loader) constants() map[string]any {
-	vars := l.vars
-	if vars == nil {
-		vars = map[string]any{}
-	}
-	locals := l.localVars
-	if locals == nil {
-		locals = map[string]any{}
-	}
-	return map[string]any{"var": vars, "local": locals}
-}
-
-// recordNames are there only when a record comes along.
-var recordNames = []string{"record", "source", "meta", "run", "each"}

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/apd/v3"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
@@ -37,13 +37,17 @@ func (l *loader) connections(blocks []*hclsyntax.Block) {
 	seen := map[string]hcl.Range{}
 	for _, block := range blocks {
 		c := &Connection{Type: block.Labels[0], Name: block.Labels[1], Range: block.DefRange()}
+		l.identifier(block, 0)
+		l.identifier(block, 1)
 		if first, ok := seen[c.Address()]; ok {
-			l.errorf(block.DefRange(), "lang.duplicate", "Connection "+c.Address()+" stands here twice", "The first one is at "+first.String()+".")
+			l.errorf(block.DefRange(), "lang.duplicate", "Connection "+c.Address()+" stands here twice",
+				"The first one is at "+place(first)+". Give one of them another name.")
 			continue
 		}
 		seen[c.Address()] = block.DefRange()
 		b := l.body(block)
 		c.Limit = l.limit(b)
+		c.Isolated = b.bool("isolated", false)
 		m, err := l.opts.Catalog.Manifest(c.Type)
 		if err != nil {
 			l.unknownConnector(c.Type, block.LabelRanges[0], err)
@@ -52,7 +56,8 @@ func (l *loader) connections(blocks []*hclsyntax.Block) {
 		c.Manifest = m
 		l.project.Connections = append(l.project.Connections, c)
 		if m == nil {
-			continue // its settings can't be judged
+			b.unjudged()
+			continue
 		}
 		c.Config = l.settings(b, m.GetConfig())
 		b.end()
@@ -60,31 +65,39 @@ func (l *loader) connections(blocks []*hclsyntax.Block) {
 }
 
 func (l *loader) limit(b *body) Limit {
-	v, rng, ok := b.value("limit")
+	v, rng, ok := b.public("limit")
 	if !ok || v == nil {
 		return Limit{}
 	}
 	m, isObject := v.(map[string]any)
 	var out Limit
 	for name, value := range m {
-		n, isNumber := value.(record.Number)
-		d, err := n.Decimal()
+		d, isNumber := positive(value)
 		switch {
-		case !isNumber || err != nil || d.Sign() <= 0:
-			isObject = false
-		case name == "per_second":
+		case name == "per_second" && isNumber:
 			out.PerSecond, _ = d.Float64() // a rate, not money
-		case name == "concurrency":
-			i, _ := d.Int64()
+		case name == "concurrency" && isNumber:
+			i, err := d.Int64()
 			out.Concurrency = int(i)
+			isObject = isObject && err == nil && i <= mostConcurrency
 		default:
 			isObject = false
 		}
 	}
 	if !isObject {
-		l.errorf(rng, "lang.wrong_value", "Wrong limit", "Write it as limit = { per_second = 5, concurrency = 2 }; both are above zero and may be left out.")
+		l.errorf(rng, "lang.wrong_value", "Wrong limit",
+			"Write it as limit = { per_second = 5, concurrency = 2 }; both are above zero and may be left out; concurrency is a whole number.")
 	}
 	return out
+}
+
+const mostConcurrency = 1000
+
+// positive is a number above zero.
+func positive(v any) (*apd.Decimal, bool) {
+	n, _ := v.(record.Number)
+	d, err := n.Decimal()
+	return d, err == nil && d.Form == apd.Finite && d.Sign() > 0
 }
 
 // settings reads the attributes a connector declares, fills in its defaults, and remembers the secrets.
@@ -98,7 +111,7 @@ func (l *loader) settings(b *body, attributes []*protocol.Attribute) map[string]
 			continue
 		case !present || v == nil:
 			if a.GetRequired() {
-				l.missing(b.block, a.GetName(), b.what, describe(a))
+				b.lack(a.GetName(), describe(a))
 			} else if a.GetDefaultJson() != "" {
 				out[a.GetName()], _ = record.Decode([]byte(a.GetDefaultJson()))
 			}
@@ -111,6 +124,7 @@ func (l *loader) settings(b *body, attributes []*protocol.Attribute) map[string]
 		}
 		if a.GetSensitive() {
 			l.secret(value)
+			l.plainSecret(b.block.Body.Attributes[a.GetName()].Expr, a.GetName())
 		}
 		out[a.GetName()] = value
 	}
@@ -125,12 +139,10 @@ func describe(a *protocol.Attribute) string {
 	return text
 }
 
-var dayPattern = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
-
 // settingOf converts a value to an attribute's type. Its error does not hold the value, which may be a secret.
 func settingOf(v any, a *protocol.Attribute) (any, error) {
 	text, isText := v.(string)
-	if len(a.GetValues()) > 0 && (!isText || !slices.Contains(a.GetValues(), text)) {
+	if n, _ := v.(record.Number); len(a.GetValues()) > 0 && !slices.Contains(a.GetValues(), text+string(n)) {
 		return nil, fmt.Errorf("it is one of: %s", strings.Join(a.GetValues(), ", "))
 	}
 	switch a.GetType() {
@@ -148,17 +160,20 @@ func settingOf(v any, a *protocol.Attribute) (any, error) {
 			return b, nil
 		}
 	case protocol.AttributeType_ATTRIBUTE_TYPE_DURATION:
-		if _, err := time.ParseDuration(text); err == nil && isText {
+		if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 			return v, nil
 		}
 		return nil, fmt.Errorf("a length of time such as \"30s\" is needed")
 	case protocol.AttributeType_ATTRIBUTE_TYPE_DATE:
-		if text == "" || dayPattern.MatchString(text) {
+		if _, err := time.Parse(time.DateOnly, text); isText && (text == "" || err == nil) {
 			return v, nil
 		}
 		return nil, fmt.Errorf("a day such as \"2026-01-31\" is needed")
 	case protocol.AttributeType_ATTRIBUTE_TYPE_URL:
-		return v, checkURL(text)
+		if err := checkURL(text); err != nil {
+			return nil, err
+		}
+		return v, nil
 	case protocol.AttributeType_ATTRIBUTE_TYPE_STRING_LIST:
 		return conform(v, listOfText)
 	case protocol.AttributeType_ATTRIBUTE_TYPE_STRING_MAP:
@@ -175,13 +190,17 @@ func settingNumber(v any, whole bool) (any, error) {
 		n, ok = record.Number(s), true
 	}
 	d, err := n.Decimal()
-	if !ok || err != nil {
+	if !ok || err != nil || d.Form != apd.Finite {
 		return nil, fmt.Errorf("a number is needed, not a %s", record.Kind(v))
 	}
-	if _, err := d.Int64(); whole && err != nil {
+	if !whole {
+		return record.FromDecimal(d), nil
+	}
+	i, err := d.Int64()
+	if err != nil {
 		return nil, fmt.Errorf("a whole number is needed")
 	}
-	return record.FromDecimal(d), nil
+	return record.Int(i), nil
 }
 
 // checkURL refuses plain http except to this machine.
@@ -205,16 +224,20 @@ func checkURL(text string) error {
 func (l *loader) connection(b *body) *Connection {
 	attr := b.attr("connection")
 	if attr == nil {
-		l.missing(b.block, "connection", b.what, "Name one of the connections of this project, such as connection = file.here.")
+		b.lack("connection", "Name one of the connections of this project, such as connection = file.here.")
 		return nil
 	}
 	traversal, diags := hcl.AbsTraversalForExpr(attr.Expr)
-	if diags.HasErrors() || len(traversal) != 2 {
-		l.errorf(attr.Expr.Range(), "lang.wrong_type", "Not a connection", "Write the connector's name, a dot and the connection's name, without quotes, such as file.here.")
+	name := ""
+	if len(traversal) == 2 {
+		name = stepName(traversal[1])
+	}
+	if diags.HasErrors() || name == "" {
+		l.errorf(attr.Expr.Range(), "lang.wrong_type", "Not a connection",
+			"Write the connector's name, a dot and the connection's name, without quotes, such as file.here.")
 		return nil
 	}
-	name, _ := traversal[1].(hcl.TraverseAttr)
-	address := traversal.RootName() + "." + name.Name
+	address := traversal.RootName() + "." + name
 	var known []string
 	for _, c := range l.project.Connections {
 		if c.Address() == address {
@@ -222,10 +245,13 @@ func (l *loader) connection(b *body) *Connection {
 		}
 		known = append(known, c.Address())
 	}
+	detail := fmt.Sprintf("Declare it with connection %q %q { … }.", traversal.RootName(), name)
+	if len(known) > 0 {
+		detail += " There are: " + strings.Join(known, ", ") + "."
+	}
 	l.add(diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_connection", Summary: "Unknown connection " + address,
-		Detail:  fmt.Sprintf("Declare it with connection %q %q { … }. There are: %s.", traversal.RootName(), name.Name, strings.Join(known, ", ")),
-		Suggest: diag.Closest(address, known), Subject: attr.Expr.Range().Ptr(),
+		Detail: detail, Suggest: diag.Closest(address, known), Subject: attr.Expr.Range().Ptr(),
 	})
 	return nil
 }

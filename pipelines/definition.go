@@ -29,6 +29,7 @@ type Connection struct {
 	Config   map[string]any // attribute values as record values, manifest defaults filled in, secrets included
 	Manifest *protocol.Manifest
 	Limit    Limit
+	Isolated bool // has a connector process to itself
 	Range    hcl.Range
 }
 

@@ -1,11 +1,15 @@
 package pipelines
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -27,6 +31,15 @@ type Options struct {
 	Vars     map[string]string // --var: they win over everything
 	VarFiles []string          // --var-file, in order; later ones win
 	Env      func(string) (string, bool)
+	Version  string // kopru's own, for require { kopru = … }; "" = not checked
+}
+
+// nothing is the catalog of no connectors.
+type nothing struct{}
+
+func (nothing) Names() []string { return nil }
+func (nothing) Manifest(string) (*protocol.Manifest, error) {
+	return nil, errors.New("no connector is installed")
 }
 
 // DefaultVarFile is read when it is there, before the files that are named.
@@ -35,25 +48,66 @@ const DefaultVarFile = "kopru.vars.hcl"
 // Load reads every *.hcl file of a folder. It returns all diagnostics, and the project as far as it could be made
 // out; with errors among the diagnostics it must not be run.
 func Load(dir string, opts Options) (*Project, diag.List) {
+	if opts.Catalog == nil {
+		opts.Catalog = nothing{}
+	}
+	if opts.Env == nil {
+		opts.Env = func(string) (string, bool) { return "", false }
+	}
 	l := &loader{
 		opts: opts, files: map[string]*hclsyntax.Body{}, functions: expr.Functions(),
-		project: &Project{Dir: dir, Files: map[string][]byte{}},
+		project: &Project{Dir: dir, Files: map[string][]byte{}}, unparsed: map[string]bool{},
+		broken: map[string]bool{}, sensitive: map[string]bool{}, maps: map[string]bool{}, origins: map[string]hcl.Range{},
 	}
+	l.functions["env"], l.functions["file"] = l.envFunction(), l.fileFunction()
 	l.read(dir)
 	blocks := l.sort()
-	l.functions["env"], l.functions["file"] = l.envFunction(), l.fileFunction()
 	l.require(blocks["require"])
 	l.variables(blocks["variable"])
 	l.locals(blocks["locals"])
 	l.connections(blocks["connection"])
 	l.pipelines(blocks["pipeline"])
+	l.tidy()
+	return l.project, l.diags
+}
+
+// tidy puts the diagnostics in order of the text, leaves out what may only follow from a text that can't be parsed, and
+// blots out secrets.
+func (l *loader) tidy() {
+	l.diags = slices.DeleteFunc(l.diags, func(d diag.Diagnostic) bool {
+		if len(l.unparsed) == 0 || d.Code == "lang.syntax" || d.Code == "lang.unreadable" || d.Subject == nil {
+			return false
+		}
+		return l.unparsed[d.Subject.Filename] || slices.Contains([]string{"lang.unknown_connection", "var.undeclared", "var.unknown"}, d.Code)
+	})
 	slices.SortStableFunc(l.diags, func(a, b diag.Diagnostic) int {
 		if a.Subject == nil || b.Subject == nil {
-			return 0
+			return cmp.Compare(boolean(a.Subject != nil), boolean(b.Subject != nil))
 		}
 		return cmp.Or(cmp.Compare(a.Subject.Filename, b.Subject.Filename), cmp.Compare(a.Subject.Start.Byte, b.Subject.Start.Byte))
 	})
-	return l.project, l.diags
+	for _, secret := range l.project.Secrets {
+		if len(secret) < shortestSecret {
+			continue
+		}
+		for i := range l.diags {
+			l.diags[i].Summary = strings.ReplaceAll(l.diags[i].Summary, secret, "•••")
+			l.diags[i].Detail = strings.ReplaceAll(l.diags[i].Detail, secret, "•••")
+		}
+		for name, text := range l.project.Files {
+			l.project.Files[name] = bytes.ReplaceAll(text, []byte(secret), bytes.Repeat([]byte("*"), len(secret)))
+		}
+	}
+}
+
+// shortestSecret: blotting out shorter ones would tell them, by where the gaps are.
+const shortestSecret = 4
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // loader carries a project from text to definition.
@@ -65,6 +119,13 @@ type loader struct {
 	vars      map[string]any // values by name
 	localVars map[string]any
 	diags     diag.List
+
+	unparsed  map[string]bool      // files with a syntax error
+	broken    map[string]bool      // "var.x" and "local.x" without a value, which was told
+	sensitive map[string]bool      // "var.x" and "local.x" that hold secrets
+	maps      map[string]bool      // "var.x" declared as maps
+	origins   map[string]hcl.Range // where variables have their values from
+	alone     bool                 // var and local can't be referred to now
 }
 
 func (l *loader) add(diags ...diag.Diagnostic) { l.diags = append(l.diags, diags...) }
@@ -109,8 +170,21 @@ func (l *loader) parse(path, name string) *hclsyntax.Body {
 		return nil
 	}
 	l.project.Files[name] = data
+	if len(data) > largestFile || !utf8.Valid(data) {
+		l.add(diag.Diagnostic{
+			Severity: diag.Error, Code: "lang.unreadable", Summary: name + " can't be read",
+			Detail: "A file is text in UTF-8 and at most 1 MiB.", Subject: &hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos},
+		})
+		l.unparsed[name] = true
+		return nil
+	}
+	if rng, deep := tooDeep(data, name); deep {
+		l.errorf(rng, "lang.syntax", "Too many brackets in brackets", "Take the expression apart with locals.")
+		l.unparsed[name] = true
+		return nil
+	}
 	file, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
-	l.add(fromHCL(diags)...)
+	l.takeOver(diags, name)
 	if file == nil {
 		return nil
 	}
@@ -118,7 +192,55 @@ func (l *loader) parse(path, name string) *hclsyntax.Body {
 	return body
 }
 
-// fromHCL takes over the parser's own diagnostics.
+const (
+	largestFile = 1 << 20
+	deepest     = 200
+)
+
+// tooDeep finds the bracket that is nested deeper than a human would: parsers are recursive.
+func tooDeep(data []byte, name string) (hcl.Range, bool) {
+	tokens, _ := hclsyntax.LexConfig(data, name, hcl.InitialPos)
+	depth, prefix := 0, 0
+	for _, token := range tokens {
+		switch token.Type {
+		case hclsyntax.TokenOParen, hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenTemplateInterp,
+			hclsyntax.TokenTemplateControl, hclsyntax.TokenQuestion:
+			depth++
+		case hclsyntax.TokenCParen, hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenTemplateSeqEnd, hclsyntax.TokenColon:
+			depth--
+		}
+		if token.Type == hclsyntax.TokenBang || token.Type == hclsyntax.TokenMinus {
+			prefix++
+		} else {
+			prefix = 0
+		}
+		if depth > deepest || prefix > deepest {
+			return token.Range, true
+		}
+	}
+	return hcl.Range{}, false
+}
+
+// takeOver adds the parser's own diagnostics about a file. An attribute that stands twice does not keep the rest of the
+// file from being understood; every other mistake may.
+func (l *loader) takeOver(diags hcl.Diagnostics, name string) {
+	told := map[string]bool{}
+	for _, d := range fromHCL(diags) {
+		if d.Summary == "Attribute redefined" {
+			d.Code = "lang.duplicate"
+			d.Detail += " Remove one of them."
+		} else if d.Severity == diag.Error {
+			l.unparsed[name] = true
+			if told[d.Summary] { // the parser stumbles over one mistake several times
+				continue
+			}
+			told[d.Summary] = true
+		}
+		l.add(d)
+	}
+}
+
+// fromHCL takes over diagnostics of the HCL library.
 func fromHCL(diags hcl.Diagnostics) diag.List {
 	var out diag.List
 	for _, d := range diags {
@@ -143,6 +265,11 @@ func (l *loader) sort() map[string][]*hclsyntax.Block {
 	for _, name := range sortedNames(l.files) {
 		body := l.files[name]
 		for _, attr := range body.Attributes {
+			if slices.Contains(sortedNames(blockTypes), attr.Name) {
+				l.errorf(attr.NameRange, "lang.unknown_attribute", "Unexpected attribute \""+attr.Name+"\"",
+					"Write it as a block, without an equals sign: "+attr.Name+" { … }")
+				continue
+			}
 			l.errorf(attr.NameRange, "lang.unknown_attribute", "Unexpected attribute \""+attr.Name+"\"",
 				"At the top of a file there are only blocks: "+strings.Join(sortedNames(blockTypes), ", ")+".")
 		}
@@ -175,6 +302,14 @@ func (l *loader) labels(block *hclsyntax.Block, want []string) bool {
 	}
 	l.errorf(block.DefRange(), "lang.labels", "Wrong labels", "Write this block as: "+example+" { … }")
 	return false
+}
+
+// identifier checks a label that expressions refer to.
+func (l *loader) identifier(block *hclsyntax.Block, label int) {
+	if name := block.Labels[label]; !hclsyntax.ValidIdentifier(name) {
+		l.errorf(block.LabelRanges[label], "lang.name", fmt.Sprintf("%q is not a name", name),
+			"Expressions refer to it, so it begins with a letter and has only letters, digits, _ and -.")
+	}
 }
 
 func sortedNames[V any](m map[string]V) []string {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -29,7 +30,8 @@ func (l *loader) pipelines(blocks []*hclsyntax.Block) {
 	for _, block := range blocks {
 		name := block.Labels[0]
 		if first, ok := seen[name]; ok {
-			l.errorf(block.DefRange(), "lang.duplicate", "Pipeline \""+name+"\" stands here twice", "The first one is at "+first.String()+".")
+			l.errorf(block.DefRange(), "lang.duplicate", "Pipeline \""+name+"\" stands here twice",
+				"The first one is at "+place(first)+". Give one of them another name.")
 			continue
 		}
 		seen[name] = block.DefRange()
@@ -45,17 +47,21 @@ func (l *loader) pipeline(block *hclsyntax.Block) (*Pipeline, bool) {
 	p.Description = b.text("description", "")
 	p.Every = b.duration("every", 0)
 	if p.Every > 0 && p.Every < time.Second {
-		l.errorf(b.block.Body.Attributes["every"].Expr.Range(), "lang.wrong_value", "Too often", "every is at least \"1s\".")
+		l.errorf(b.place("every"), "lang.wrong_value", "Too often", "every is at least \"1s\".")
 	}
 	enabled := b.bool("enabled", true)
 	p.Activity = b.word("activity", "all", "all", "failures")
 	b.end(stepTypes...)
-	flow := &flow{loader: l, pipeline: p, env: l.recordTime(), next: FirstFreeSlot, names: map[string]hcl.Range{}}
+	flow := &flow{loader: l, block: block, pipeline: p, env: l.recordTime(), next: FirstFreeSlot, names: map[string]hcl.Range{}}
 	for _, inner := range block.Body.Blocks {
 		flow.step(inner)
 	}
+	if name := p.Name; name == "" {
+		l.errorf(block.LabelRanges[0], "lang.name", "A pipeline without a name", "Its state is kept under its name; give it one.")
+	}
 	if p.Source == nil {
-		l.errorf(block.DefRange(), "lang.missing_block", "Pipeline \""+p.Name+"\" has no source", "Begin it with source \"…\" { connection = … }.")
+		l.errorf(block.DefRange(), "lang.missing_block", "Pipeline \""+p.Name+"\" has no source",
+			"Begin it with source \"…\" { connection = … }.")
 	}
 	p.Version = l.digest(block, p)
 	return p, enabled
@@ -86,19 +92,20 @@ func (l *loader) digest(block *hclsyntax.Block, p *Pipeline) string {
 func (l *loader) recordTime() *expr.Env {
 	return &expr.Env{
 		Slots:     map[string]int{"record": SlotRecord, "source": SlotSource, "meta": SlotMeta, "run": SlotRun},
-		Shapes:    map[string]*expr.Shape{},
-		Constants: l.constants(), Functions: l.functions,
+		Shapes:    l.shapes(),
+		Constants: l.constants(), Functions: l.functions, Undeclared: l.undeclared,
 	}
 }
 
 // flow follows a pipeline's text from top to bottom: what stands above is known below.
 type flow struct {
 	*loader
+	block    *hclsyntax.Block
 	pipeline *Pipeline
 	env      *expr.Env
-	next     int // free slot
-	names    map[string]hcl.Range
-	later    map[string]hcl.Range // names of steps still to come
+	next     int                  // free slot
+	names    map[string]hcl.Range // of the steps so far
+	handled  bool                 // on_error was seen
 }
 
 func (f *flow) step(block *hclsyntax.Block) {
@@ -112,6 +119,9 @@ func (f *flow) step(block *hclsyntax.Block) {
 	if f.pipeline.Source == nil && block.Type != "source" && block.Type != "on_error" {
 		f.errorf(block.DefRange(), "lang.order", "A step before the source", "Steps run in the order of the text; the source comes first.")
 	}
+	if block.Type != "source" && block.Type != "on_error" {
+		f.taken(block)
+	}
 	switch block.Type {
 	case "source":
 		f.source(block)
@@ -124,6 +134,10 @@ func (f *flow) step(block *hclsyntax.Block) {
 	case "sink":
 		f.sink(block)
 	case "on_error":
+		if f.handled {
+			f.errorf(block.DefRange(), "lang.duplicate", "A second on_error", "A pipeline has one; put everything into it.")
+		}
+		f.handled = true
 		f.pipeline.OnError = f.onError(block)
 	}
 }
@@ -136,28 +150,39 @@ func (f *flow) entity(b *body) (c *Connection, name string, schema *protocol.Ent
 		return c, name, nil
 	}
 	var known []string
+	var open *protocol.Entity
 	for _, e := range c.Manifest.GetEntities() {
-		if e.GetName() == name || c.Manifest.GetOpenEntities() && e.GetName() == "*" {
+		switch {
+		case e.GetName() == name && name != "*":
 			return c, name, e
+		case e.GetName() == "*":
+			open = e
+		default:
+			known = append(known, e.GetName())
 		}
-		known = append(known, e.GetName())
+	}
+	if open != nil && c.Manifest.GetOpenEntities() && name != "" {
+		return c, name, open
 	}
 	rng := b.block.LabelRanges[0]
 	if attr := b.block.Body.Attributes["entity"]; attr != nil {
 		rng = attr.Expr.Range()
 	}
+	detail := "The step's label says what it reads or writes, unless entity does."
+	if len(known) > 0 {
+		detail += fmt.Sprintf(" %s has: %s.", c.Type, strings.Join(known, ", "))
+	}
 	f.add(diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_entity", Summary: fmt.Sprintf("%s has no %q", c.Type, name),
-		Detail:  fmt.Sprintf("The step's label says what it reads or writes, unless entity does. %s has: %v.", c.Type, known),
-		Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
+		Detail: detail, Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
 	})
 	return c, name, nil
 }
 
 // able complains when a connector can't do what a step wants of an entity.
-func (f *flow) able(b *body, can bool, c *Connection, entity, what string) {
+func (f *flow) able(rng hcl.Range, can bool, c *Connection, entity, what string) {
 	if !can {
-		f.errorf(b.block.DefRange(), "lang.unsupported", fmt.Sprintf("%s can't %s %s", c.Type, what, entity),
+		f.errorf(rng, "lang.unsupported", fmt.Sprintf("%s can't %s %s", c.Type, what, entity),
 			fmt.Sprintf("The connector does not offer it. See: kopru connector schema %s", c.Type))
 	}
 }
@@ -171,124 +196,105 @@ func (f *flow) source(block *hclsyntax.Block) {
 	s.Connection, s.Entity, s.Schema = f.entity(b)
 	f.pipeline.Source = s
 	if s.Schema == nil {
+		b.unjudged()
 		return
 	}
-	f.able(b, s.Schema.GetCanRead(), s.Connection, s.Entity, "read")
+	f.able(block.DefRange(), s.Schema.GetCanRead(), s.Connection, s.Entity, "read")
 	s.Options = f.settings(b, s.Schema.GetSourceOptions())
 	b.end()
 	shape := expr.OfEntity(s.Schema, s.Entity+" of "+s.Connection.Type)
 	f.env.Shapes["record"], f.env.Shapes["source"] = shape, shape
 }
 
-// name binds a step's name for the steps below.
-func (f *flow) name(block *hclsyntax.Block, shape *expr.Shape) int {
-	label := block.Labels[0]
-	rng := block.LabelRanges[0]
+// taken checks the name of a step: no two steps of a pipeline have one, or nobody could tell what became of a record.
+func (f *flow) taken(block *hclsyntax.Block) {
+	label, rng := block.Labels[0], block.LabelRanges[0]
+	f.identifier(block, 0)
 	if first, ok := f.names[label]; ok {
-		f.errorf(rng, "lang.duplicate", "The name \""+label+"\" is taken", "Steps below could not tell them apart. The first one is at "+first.String()+".")
+		f.errorf(rng, "lang.duplicate", "The name \""+label+"\" is taken",
+			"Steps have names of their own. The first one is at "+place(first)+". Rename one of them.")
 	}
-	if slices.Contains(recordNames, label) || label == "var" || label == "local" {
+	if slices.Contains(reserved, label) {
 		f.errorf(rng, "lang.reserved", "The name \""+label+"\" has a meaning already", "Give the step another label.")
 	}
 	f.names[label] = rng
+}
+
+// name binds a step's name for the steps below.
+func (f *flow) name(block *hclsyntax.Block, shape *expr.Shape) int {
 	slot := f.next
 	f.next++
-	f.env.Slots[label], f.env.Shapes[label] = slot, shape
+	if label := block.Labels[0]; !slices.Contains(reserved, label) {
+		f.env.Slots[label], f.env.Shapes[label] = slot, shape
+	}
 	return slot
 }
 
-// compile turns an attribute into an expression on records; nil when the attribute is absent.
-func (f *flow) compile(b *body, name string) *expr.Expr {
+// compile turns an attribute into an expression on records; nil when the attribute is absent. fits are the kinds its
+// value may have; none means any.
+func (f *flow) compile(b *body, name, need string, fits ...expr.Kind) *expr.Expr {
 	attr := b.attr(name)
 	if attr == nil {
 		return nil
 	}
 	e, diags := expr.Compile(attr.Expr, f.scoped())
-	f.add(diags...)
+	stale := len(f.roots(attr.Expr, f.broken)) > 0
+	for _, d := range diags {
+		if !stale || !strings.HasPrefix(d.Code, "expr.") { // what comes of a mistake that was told is not told again
+			f.add(d)
+		}
+	}
+	f.noSecret(attr.Expr)
+	shape := e.Shape()
+	if len(fits) == 0 || shape == nil || shape.Kind == expr.Any || shape.Kind == expr.Null || slices.Contains(fits, shape.Kind) {
+		return e
+	}
+	if !diags.HasErrors() {
+		f.errorf(e.Range(), "lang.wrong_type", name+" is "+need, fmt.Sprintf("This is of type %s. Write %s.", shape.Kind, examples[name]))
+	}
 	return e
 }
 
-// scoped explains names that are not there yet.
+// examples of attributes that are worked out for each record.
+var examples = map[string]string{
+	"keep": "keep = record.total > 0", "reason": `reason = "cancelled in the till"`, "match": "match = { email = record.email }",
+	"set": "set = { name = record.name }", "when": "when = record.customer != null", "create": "create = true",
+	"link": "link = record.id", "for_each": "for_each = record.lines",
+}
+
+// scoped explains names that are not there yet, or not at all.
 func (f *flow) scoped() *expr.Env {
 	env := *f.env
 	env.Unknown = func(name string, rng hcl.Range) *diag.Diagnostic {
+		d := &diag.Diagnostic{Severity: diag.Error, Code: "lang.unknown_name", Subject: rng.Ptr()}
 		if name == "each" {
-			return &diag.Diagnostic{
-				Severity: diag.Error, Code: "lang.unknown_name", Summary: "\"each\" has no meaning here",
-				Detail: "each.value is an element of for_each, and only in a sink that has for_each.", Subject: rng.Ptr(),
-			}
+			d.Summary = "\"each\" has no meaning here"
+			d.Detail = "each.value is an element of for_each, and only in a sink that has for_each."
+			return d
 		}
-		later, ok := f.stepBelow(name)
-		if !ok {
+		below, ok := f.stepNamed(name)
+		switch {
+		case !ok:
 			return nil
+		case below.Type == "lookup" || below.Type == "sink":
+			d.Code, d.Summary = "lang.later_step", "\""+name+"\" comes later"
+			d.Detail = fmt.Sprintf("Steps run in the order of the text, and %s stands at line %d. Move it up, or this down.",
+				name, below.DefRange().Start.Line)
+		default:
+			d.Summary = "\"" + name + "\" has no result of its own"
+			d.Detail = fmt.Sprintf("It is a %s: what comes out of it is record.", below.Type)
 		}
-		return &diag.Diagnostic{
-			Severity: diag.Error, Code: "lang.later_step", Summary: "\"" + name + "\" comes later",
-			Detail:  fmt.Sprintf("Steps run in the order of the text, and %s stands below, at line %d.", name, later.Start.Line),
-			Subject: rng.Ptr(),
-		}
+		return d
 	}
 	return &env
 }
 
-// stepBelow finds a lookup or sink of the pipeline that is not bound yet.
-func (f *flow) stepBelow(name string) (hcl.Range, bool) {
-	for _, body := range f.files {
-		for _, block := range body.Blocks {
-			if block.Type != "pipeline" || block.DefRange() != f.pipeline.Range {
-				continue
-			}
-			for _, inner := range block.Body.Blocks {
-				if (inner.Type == "lookup" || inner.Type == "sink") && len(inner.Labels) == 1 && inner.Labels[0] == name {
-					return inner.DefRange(), true
-				}
-			}
+// stepNamed finds a step of the pipeline.
+func (f *flow) stepNamed(name string) (*hclsyntax.Block, bool) {
+	for _, inner := range f.block.Body.Blocks {
+		if inner.Type != "on_error" && slices.Contains(stepTypes, inner.Type) && slices.Contains(inner.Labels, name) {
+			return inner, true
 		}
 	}
-	return hcl.Range{}, false
-}
-
-var defaultOnError = OnError{
-	Attempts: 6, Backoff: "exponential", Initial: time.Second, Max: 15 * time.Minute, Then: "dead_letter",
-}
-
-func (f *flow) onError(block *hclsyntax.Block) OnError {
-	b := f.body(block)
-	out := defaultOnError
-	if v, rng, ok := b.value("retry"); ok {
-		f.retry(v, rng, &out)
-	}
-	out.Then = b.word("then", "dead_letter", "dead_letter", "stop")
-	out.ParkKey = b.bool("park_key", false)
-	b.end()
-	return out
-}
-
-func (f *flow) retry(v any, rng hcl.Range, out *OnError) {
-	m, ok := v.(map[string]any)
-	for name, value := range m {
-		switch name {
-		case "attempts":
-			n, isNumber := value.(record.Number)
-			d, err := n.Decimal()
-			if isNumber && err == nil {
-				i, _ := d.Int64()
-				out.Attempts = int(i)
-			}
-			ok = ok && isNumber && out.Attempts >= 1
-		case "backoff":
-			out.Backoff, _ = value.(string)
-			ok = ok && (out.Backoff == "exponential" || out.Backoff == "constant")
-		case "initial":
-			out.Initial = f.duration(value, rng, "initial", out.Initial)
-		case "max":
-			out.Max = f.duration(value, rng, "max", out.Max)
-		default:
-			ok = false
-		}
-	}
-	if !ok {
-		f.errorf(rng, "lang.wrong_value", "Wrong retry",
-			`Write it as retry = { attempts = 6, backoff = "exponential", initial = "1s", max = "15m" }; backoff may be "constant".`)
-	}
+	return nil, false
 }

@@ -1,10 +1,6 @@
 package pipelines
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -19,13 +15,13 @@ func (f *flow) sink(block *hclsyntax.Block) {
 	s := &Sink{Name: block.Labels[0], Scope: f.pipeline.Name + "." + block.Labels[0], Range: block.DefRange()}
 	s.Connection, s.Entity, s.Schema = f.entity(b)
 	f.eachElement(b, s)
-	s.When = orNil(f.compile(b, "when"))
-	match := f.compile(b, "match")
+	s.When = orNil(f.compile(b, "when", "true or false", expr.Bool))
+	match := f.compile(b, "match", "an object", expr.Object)
 	s.Match = orNil(match)
-	s.Create = orNil(f.compile(b, "create"))
-	set := f.compile(b, "set")
+	s.Create = orNil(f.compile(b, "create", "true or false", expr.Bool))
+	set := f.compile(b, "set", "an object", expr.Object)
 	s.Set = orNil(set)
-	s.Link = orNil(f.compile(b, "link"))
+	s.Link = orNil(f.compile(b, "link", "a text", expr.String, expr.Number))
 	s.Missing = b.word("missing", "dead_letter", "dead_letter", "park", "skip")
 	s.Several = b.word("several", "dead_letter", "dead_letter", "first")
 	f.update(b, s)
@@ -34,6 +30,8 @@ func (f *flow) sink(block *hclsyntax.Block) {
 		s.Options = f.settings(b, s.Schema.GetSinkOptions())
 		b.end()
 		f.checkSink(b, s, match, set)
+	} else {
+		b.unjudged()
 	}
 	delete(f.env.Slots, "each")
 	shape := expr.OfEntity(&protocol.Entity{OpenFields: true}, s.Entity)
@@ -57,15 +55,12 @@ func orNil(e *expr.Expr) Expr {
 
 // eachElement binds `each` in a sink that is repeated.
 func (f *flow) eachElement(b *body, s *Sink) {
-	list := f.compile(b, "for_each")
+	list := f.compile(b, "for_each", "a list", expr.List)
 	if list == nil {
 		return
 	}
 	var element *expr.Shape
 	if shape := list.Shape(); shape != nil {
-		if shape.Kind != expr.List && shape.Kind != expr.Any && shape.Kind != expr.Null {
-			f.errorf(list.Range(), "lang.wrong_type", "for_each is a list", fmt.Sprintf("This is a %s.", shape.Kind))
-		}
 		element = shape.Element
 	}
 	s.ForEach, s.EachSlot = list, f.next
@@ -79,28 +74,37 @@ func (f *flow) eachElement(b *body, s *Sink) {
 
 // update reads which fields an update may write: "all", "none" or a list.
 func (f *flow) update(b *body, s *Sink) {
-	v, rng, ok := b.value("update")
+	v, rng, ok := b.public("update")
 	if !ok {
 		return
 	}
-	switch v {
-	case "all":
+	list, isList := v.([]any)
+	switch {
+	case v == "all":
 		s.UpdateAll = true
-	case "none", nil:
+	case v == "none" || v == nil:
+	case isList:
+		s.Update = f.set(list, rng, "update")
 	default:
-		s.Update = f.set(v, rng, "update")
+		text, _ := v.(string)
+		f.add(diag.Diagnostic{
+			Severity: diag.Error, Code: "lang.wrong_value", Summary: "Wrong update",
+			Detail:  "update is \"all\", \"none\" or a list of fields' names, such as [\"name\", \"email\"].",
+			Suggest: diag.Closest(text, []string{"all", "none"}), Subject: rng.Ptr(),
+		})
 	}
 }
 
 func (f *flow) checkSink(b *body, s *Sink, match, set *expr.Expr) {
-	f.able(b, s.Schema.GetCanCreate() || s.Schema.GetCanUpdate(), s.Connection, s.Entity, "write")
-	if s.UpdateAll || len(s.Update) > 0 {
-		f.able(b, s.Schema.GetCanUpdate(), s.Connection, s.Entity, "update")
+	writes := s.Schema.GetCanCreate() || s.Schema.GetCanUpdate()
+	f.able(b.block.DefRange(), writes, s.Connection, s.Entity, "write")
+	if writes && (s.UpdateAll || len(s.Update) > 0) {
+		f.able(b.place("update"), s.Schema.GetCanUpdate(), s.Connection, s.Entity, "update")
 	}
 	if match != nil {
-		f.able(b, s.Schema.GetCanLookup(), s.Connection, s.Entity, "look up")
+		f.able(match.Range(), s.Schema.GetCanLookup(), s.Connection, s.Entity, "look up")
 		f.matchFields(match, s.Schema, s.Entity, s.Connection)
-	} else if !s.Schema.GetAppendOnly() && s.Schema.GetCanLookup() {
+	} else if writes && !s.Schema.GetAppendOnly() && s.Schema.GetCanLookup() {
 		f.add(diag.Diagnostic{
 			Severity: diag.Warning, Code: "lang.no_match", Summary: "A sink without match",
 			Detail: "If the answer to a create is lost, nothing can tell whether it was stored, and the record becomes a dead letter. " +
@@ -108,39 +112,9 @@ func (f *flow) checkSink(b *body, s *Sink, match, set *expr.Expr) {
 			Subject: b.block.DefRange().Ptr(),
 		})
 	}
-	for _, names := range []map[string]bool{s.Update, s.Protect} {
-		f.fieldNames(names, s, b)
-	}
-	if set != nil {
-		f.fields(set.Shape(), s.Schema, func(field *protocol.Field) string {
-			if field.GetOnCreate() || field.GetOnUpdate() {
-				return ""
-			}
-			return fmt.Sprintf("%s of %s can be read, but not written.", field.GetName(), s.Entity)
-		}, s.Entity, s.Connection)
-	}
-}
-
-func (f *flow) fieldNames(names map[string]bool, s *Sink, b *body) {
-	known := map[string]bool{}
-	for _, field := range s.Schema.GetFields() {
-		known[field.GetName()] = true
-	}
-	for _, name := range sortedNames(names) {
-		if known[name] || s.Schema.GetOpenFields() {
-			continue
-		}
-		rng := b.block.DefRange()
-		for _, attribute := range []string{"update", "protect"} {
-			if attr := b.block.Body.Attributes[attribute]; attr != nil {
-				rng = within(attr, name)
-			}
-		}
-		f.add(diag.Diagnostic{
-			Severity: diag.Error, Code: "lang.unknown_field", Summary: "Unknown field \"" + name + "\"",
-			Detail:  fmt.Sprintf("%s of %s has no such field.", s.Entity, s.Connection.Type),
-			Suggest: diag.Closest(name, sortedNames(known)), Subject: rng.Ptr(),
-		})
+	f.updateFields(b, s)
+	if set != nil && writes {
+		f.writeFields(set, s)
 	}
 }
 
@@ -154,12 +128,4 @@ func within(attr *hclsyntax.Attribute, name string) hcl.Range {
 		}
 	}
 	return attr.Expr.Range()
-}
-
-// readProjectFile reads a file inside the project.
-func (l *loader) readProjectFile(name string) ([]byte, error) {
-	if !filepath.IsLocal(name) {
-		return nil, fmt.Errorf("%s is not inside the project", name)
-	}
-	return os.ReadFile(filepath.Join(l.project.Dir, name))
 }

@@ -1,139 +1,76 @@
 package pipelines
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
-	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/kopru-io/kopru/pipelines/diag"
-	"github.com/kopru-io/kopru/pipelines/expr"
 	"github.com/kopru-io/kopru/plugins/record"
 )
-
-func (l *loader) envFunction() expr.Function {
-	return expr.Function{
-		Name: "env", Doc: "A variable of the environment, or the last argument when it is not set.",
-		Example: `env("NOT_SET", "x") = "x"`, Min: 1, Max: 2, Returns: expr.String,
-		Call: func(args []any) (any, error) {
-			name, ok := args[0].(string)
-			if !ok {
-				return nil, errors.New("the name of a variable is needed")
-			}
-			if v, ok := l.opts.Env(name); ok && v != "" {
-				return v, nil
-			}
-			if len(args) == 2 {
-				return args[1], nil
-			}
-			return nil, fmt.Errorf("%s is not set in the environment; set it before you start kopru", name)
-		},
-	}
-}
-
-func (l *loader) fileFunction() expr.Function {
-	return expr.Function{
-		Name: "file", Doc: "The text of a file of the project.", Example: `file("greeting.txt") = "hello"`,
-		Min: 1, Max: 1, Returns: expr.String,
-		Call: func(args []any) (any, error) {
-			name, _ := args[0].(string)
-			if name == "" || !filepath.IsLocal(name) {
-				return nil, fmt.Errorf("%q is no file inside the project", name)
-			}
-			data, err := os.ReadFile(filepath.Join(l.project.Dir, name))
-			if err != nil {
-				return nil, err
-			}
-			return string(data), nil
-		},
-	}
-}
-
-// require checks the versions that the project asks for.
-func (l *loader) require(blocks []*hclsyntax.Block) {
-	for _, block := range blocks {
-		b := l.body(block)
-		for _, attr := range b.rest() {
-			b.known = append(b.known, attr.Name)
-			v, ok := l.evaluate(attr.Expr)
-			if !ok {
-				continue
-			}
-			constraints, err := version.NewConstraint(fmt.Sprint(v))
-			if err != nil {
-				l.errorf(attr.Expr.Range(), "lang.wrong_value", "Not a version constraint", "Write it like \"~> 1.2\" or \">= 1.0, < 2.0\".")
-				continue
-			}
-			l.checkVersion(attr, constraints)
-		}
-		b.end()
-	}
-}
-
-func (l *loader) checkVersion(attr *hclsyntax.Attribute, constraints version.Constraints) {
-	m, err := l.opts.Catalog.Manifest(attr.Name)
-	if err != nil {
-		l.unknownConnector(attr.Name, attr.NameRange, err)
-		return
-	}
-	have, err := version.NewVersion(m.GetVersion())
-	if err != nil || !constraints.Check(have) {
-		l.errorf(attr.Expr.Range(), "lang.version", "Another version of "+attr.Name+" is needed",
-			fmt.Sprintf("The project asks for %s; installed is %s.", constraints, m.GetVersion()))
-	}
-}
 
 // variables works out every variable: its default, overridden by files, the environment and the command line.
 func (l *loader) variables(blocks []*hclsyntax.Block) {
 	l.vars = map[string]any{}
+	l.alone = true
 	given := l.givenFiles()
-	declared := map[string]hcl.Range{}
-	type check struct {
-		name  string
-		block *hclsyntax.Block
-	}
-	var checks []check
+	declared := map[string]*hclsyntax.Block{}
+	var inOrder []string
 	for _, block := range blocks {
 		name := block.Labels[0]
+		l.identifier(block, 0)
 		if first, ok := declared[name]; ok {
-			l.errorf(block.DefRange(), "lang.duplicate", "Variable \""+name+"\" is declared twice", "The first one is at "+first.String()+".")
+			l.errorf(block.DefRange(), "lang.duplicate", "Variable \""+name+"\" is declared twice",
+				"The first one is at "+place(first.DefRange())+". Remove one.")
 			continue
 		}
-		declared[name] = block.DefRange()
-		l.vars[name] = l.variable(block, name, given)
-		for _, inner := range block.Body.Blocks {
-			if inner.Type == "validation" {
-				checks = append(checks, check{name, inner})
+		declared[name] = block
+		inOrder = append(inOrder, name)
+	}
+	for _, name := range inOrder {
+		v, ok := l.variable(declared[name], name, given)
+		l.vars[name] = v
+		if !ok {
+			l.broken["var."+name] = true
+		}
+	}
+	l.alone = false
+	l.unknownVariables(declared, given)
+	for _, name := range inOrder {
+		for _, inner := range declared[name].Body.Blocks {
+			if inner.Type == "validation" && !l.broken["var."+name] {
+				l.validation(name, inner)
 			}
 		}
 	}
-	for name, g := range given {
-		if _, ok := declared[name]; !ok {
-			l.add(diag.Diagnostic{
-				Severity: diag.Error, Code: "var.unknown", Summary: "There is no variable \"" + name + "\"",
-				Detail: "A value is given for it, but no variable block declares it.", Suggest: diag.Closest(name, sortedNames(declared)),
-				Subject: g.rng.Ptr(),
-			})
+}
+
+// place names a position in the text.
+func place(rng hcl.Range) string { return fmt.Sprintf("%s, line %d", rng.Filename, rng.Start.Line) }
+
+// unknownVariables complains about values for variables that nobody declares.
+func (l *loader) unknownVariables(declared map[string]*hclsyntax.Block, files map[string]given) {
+	unknown := func(name, where string, rng *hcl.Range) {
+		if _, ok := declared[name]; ok {
+			return
 		}
+		l.add(diag.Diagnostic{
+			Severity: diag.Error, Code: "var.unknown", Summary: "There is no variable \"" + name + "\"",
+			Detail:  where + " gives a value for it, but no variable block declares it.",
+			Suggest: diag.Closest(name, sortedNames(declared)), Subject: rng,
+		})
 	}
-	for name := range l.opts.Vars {
-		if _, ok := declared[name]; !ok {
-			l.add(diag.Diagnostic{
-				Severity: diag.Error, Code: "var.unknown", Summary: "There is no variable \"" + name + "\"",
-				Detail: "--var gives a value for it, but no variable block declares it.", Suggest: diag.Closest(name, sortedNames(declared)),
-			})
-		}
+	for _, name := range sortedNames(files) {
+		unknown(name, "This line", files[name].rng.Ptr())
 	}
-	for _, c := range checks {
-		l.validation(c.name, c.block)
+	for _, name := range sortedNames(l.opts.Vars) {
+		unknown(name, "--var", nil)
 	}
 }
 
@@ -151,7 +88,11 @@ func (l *loader) givenFiles() map[string]given {
 		paths = slices.Concat([]string{standard}, paths)
 	}
 	for _, path := range paths {
-		body := l.parse(path, filepath.Base(path))
+		name := filepath.Base(path)
+		if path != standard {
+			name = path // may have the name of another
+		}
+		body := l.parse(path, name)
 		if body == nil {
 			continue
 		}
@@ -165,222 +106,137 @@ func (l *loader) givenFiles() map[string]given {
 	return out
 }
 
-func (l *loader) variable(block *hclsyntax.Block, name string, files map[string]given) any {
+// declaration is what a variable block says.
+type declaration struct {
+	name                string
+	block               *hclsyntax.Block
+	want                cty.Type
+	sensitive, nullable bool
+}
+
+func (l *loader) variable(block *hclsyntax.Block, name string, files map[string]given) (any, bool) {
 	b := l.body(block)
+	d := declaration{name: name, block: block, want: cty.DynamicPseudoType}
 	b.text("description", "")
-	sensitive := b.bool("sensitive", false)
-	nullable := b.bool("nullable", false)
-	want := cty.DynamicPseudoType
+	d.sensitive = b.bool("sensitive", false)
+	d.nullable = b.bool("nullable", false)
 	if attr := b.attr("type"); attr != nil {
 		var diags hcl.Diagnostics
-		want, diags = typeexpr.TypeConstraint(attr.Expr)
+		d.want, diags = typeexpr.TypeConstraint(attr.Expr)
 		for _, d := range fromHCL(diags) {
 			d.Code = "var.type"
+			d.Detail += " Types are string, number, bool, list(…), map(…), object({ … }) and any."
 			l.add(d)
 		}
 	}
-	v, rng, found := b.value("default")
+	l.maps["var."+name] = d.want.IsMapType()
+	l.sensitive["var."+name] = d.sensitive
+	standard, rng, valid := b.value("default")
 	b.end("validation")
-	if g, ok := files[name]; ok {
-		v, found = l.evaluate(g.expr)
-		rng = g.expr.Range()
+	if attr := block.Body.Attributes["default"]; attr != nil && d.sensitive {
+		l.plainSecret(attr.Expr, name)
 	}
-	if text, ok := l.opts.Env("KOPRU_VAR_" + name); ok {
-		v, found = l.fromText(text, want, "the environment variable KOPRU_VAR_"+name), true
-		rng = block.DefRange()
-	}
-	if text, ok := l.opts.Vars[name]; ok {
-		v, found = l.fromText(text, want, "--var "+name), true
-		rng = block.DefRange()
-	}
-	if !found {
-		if b.block.Body.Attributes["default"] == nil {
-			l.errorf(block.DefRange(), "var.missing", "Variable \""+name+"\" has no value",
-				fmt.Sprintf("Give it one in %s, as KOPRU_VAR_%s in the environment, or with --var %s=….", DefaultVarFile, name, name))
-		}
-		return nil
-	}
-	if v == nil && !nullable && b.block.Body.Attributes["default"] == nil {
+	v, rng, state := l.valueOf(d, files, standard, rng, valid)
+	switch {
+	case state == wrong:
+		return nil, false
+	case state == absent && block.Body.Attributes["default"] != nil:
+		return nil, false // its mistake was told
+	case state == absent:
+		l.errorf(block.DefRange(), "var.missing", "Variable \""+name+"\" has no value",
+			fmt.Sprintf("Give it one in %s, as KOPRU_VAR_%s in the environment, or with --var %s=….", DefaultVarFile, name, name))
+		return nil, false
+	case v == nil && !d.nullable && block.Body.Attributes["default"] == nil:
 		l.errorf(rng, "var.invalid", "Variable \""+name+"\" can't be null", "Give it a value, or declare it with nullable = true.")
+		return nil, false
 	}
-	converted, err := conform(v, want)
+	if d.sensitive { // before its type is judged: what is wrong with a secret is still a secret
+		l.secret(v)
+	}
+	l.origins[name] = rng
+	converted, err := conform(v, d.want)
 	if err != nil {
-		l.errorf(rng, "var.invalid", "Wrong value for variable \""+name+"\"", fmt.Sprintf("It is declared as %s: %v.", typeexpr.TypeString(want), err))
-		return v
+		l.errorf(rng, "var.invalid", "Wrong value for variable \""+name+"\"",
+			fmt.Sprintf("It is declared as %s: %v.", typeexpr.TypeString(d.want), err))
+		return nil, false
 	}
-	if sensitive {
+	if d.sensitive {
 		l.secret(converted)
 	}
-	return converted
+	return converted, true
 }
 
-// fromText reads a value given as plain text: texts as they are, everything else as an expression.
-func (l *loader) fromText(text string, want cty.Type, where string) any {
-	if want == cty.String {
-		return text
+// state of a variable's value.
+type state int
+
+const (
+	absent state = iota
+	present
+	wrong // which was told
+)
+
+// valueOf finds the value that wins: --var, the environment, files, the default.
+func (l *loader) valueOf(d declaration, files map[string]given, standard any, rng hcl.Range, valid bool) (any, hcl.Range, state) {
+	if text, ok := l.opts.Vars[d.name]; ok {
+		v, ok := l.fromText(text, d, "--var "+d.name)
+		return v, d.block.DefRange(), stateOf(ok)
+	}
+	if text, ok := l.opts.Env("KOPRU_VAR_" + d.name); ok {
+		v, ok := l.fromText(text, d, "KOPRU_VAR_"+d.name)
+		return v, d.block.DefRange(), stateOf(ok)
+	}
+	if g, ok := files[d.name]; ok {
+		v, ok := l.evaluate(g.expr)
+		return v, g.expr.Range(), stateOf(ok)
+	}
+	if valid {
+		return standard, rng, present
+	}
+	return nil, rng, absent
+}
+
+func stateOf(ok bool) state {
+	if ok {
+		return present
+	}
+	return wrong
+}
+
+// fromText reads a value given as plain text: texts as they are, everything else as an expression. What is wrong with
+// it is told at the variable, since the text stands in no file.
+func (l *loader) fromText(text string, d declaration, where string) (any, bool) {
+	if d.want == cty.String {
+		return text, true
 	}
 	e, diags := hclsyntax.ParseExpression([]byte(text), where, hcl.InitialPos)
-	if diags.HasErrors() || want == cty.DynamicPseudoType && hcl.ExprAsKeyword(e) != "" {
-		return text
+	if diags.HasErrors() || hcl.ExprAsKeyword(e) != "" {
+		return text, true
 	}
-	v, _ := l.evaluate(e)
-	return v
-}
-
-// secret remembers what must never be shown.
-func (l *loader) secret(v any) {
-	switch v := v.(type) {
-	case string:
-		l.project.Secrets = append(l.project.Secrets, v)
-	case []any:
-		for _, item := range v {
-			l.secret(item)
-		}
-	case map[string]any:
-		for _, item := range v {
-			l.secret(item)
-		}
+	before := len(l.diags)
+	v, ok := l.evaluate(e)
+	for i := before; i < len(l.diags); i++ {
+		l.diags[i].Subject = d.block.DefRange().Ptr()
+		l.diags[i].Detail = where + ": " + l.diags[i].Detail
 	}
+	return v, ok
 }
 
 func (l *loader) validation(name string, block *hclsyntax.Block) {
 	b := l.body(block)
 	message := b.text("error_message", "The value is not allowed.")
-	v, _, ok := b.value("condition")
+	v, rng, ok := b.value("condition")
+	if b.block.Body.Attributes["condition"] == nil {
+		b.lack("condition", "It is true for values that are allowed, such as condition = var."+name+" != \"\".")
+	}
 	b.end()
-	if ok && v != true {
-		l.errorf(block.DefRange(), "var.invalid", "Wrong value for variable \""+name+"\"", message)
+	if !ok {
+		return
 	}
-}
-
-// conform converts v to a declared type as HCL does, and says where it can't.
-func conform(v any, want cty.Type) (any, error) {
-	if v == nil || want == cty.DynamicPseudoType {
-		return v, nil
+	isTrue, isBool := v.(bool)
+	if !isBool {
+		l.errorf(rng, "lang.wrong_type", "condition is true or false", "This is a "+record.Kind(v)+". Compare it with something.")
+	} else if !isTrue {
+		l.errorf(l.origins[name], "var.invalid", "Wrong value for variable \""+name+"\"",
+			message+" (The rule is in "+place(block.DefRange())+".)")
 	}
-	switch {
-	case want == cty.String:
-		switch v := v.(type) {
-		case string:
-			return v, nil
-		case record.Number:
-			return string(v), nil
-		case bool:
-			return fmt.Sprint(v), nil
-		}
-	case want == cty.Number:
-		if _, ok := v.(record.Number); ok {
-			return v, nil
-		}
-		if s, ok := v.(string); ok {
-			if d, err := record.Number(s).Decimal(); err == nil {
-				return record.FromDecimal(d), nil
-			}
-		}
-	case want == cty.Bool:
-		if b, ok := v.(bool); ok {
-			return b, nil
-		}
-		if s, ok := v.(string); ok && (s == "true" || s == "false") {
-			return s == "true", nil
-		}
-	case want.IsListType() || want.IsSetType():
-		if list, ok := v.([]any); ok {
-			return conformList(list, want.ElementType())
-		}
-	case want.IsMapType():
-		if m, ok := v.(map[string]any); ok {
-			return conformMap(m, func(string) cty.Type { return want.ElementType() })
-		}
-	case want.IsObjectType():
-		if m, ok := v.(map[string]any); ok {
-			for name, t := range want.AttributeTypes() {
-				if _, present := m[name]; !present && !want.AttributeOptional(name) {
-					return nil, fmt.Errorf("the field %q is missing (%s)", name, t.FriendlyName())
-				}
-			}
-			return conformMap(m, func(k string) cty.Type {
-				if want.HasAttribute(k) {
-					return want.AttributeType(k)
-				}
-				return cty.DynamicPseudoType
-			})
-		}
-	case want.IsTupleType():
-		return v, nil
-	}
-	return nil, fmt.Errorf("a %s was given", record.Kind(v))
-}
-
-func conformList(list []any, element cty.Type) (any, error) {
-	out := make([]any, len(list))
-	for i, item := range list {
-		x, err := conform(item, element)
-		if err != nil {
-			return nil, fmt.Errorf("element %d: %w", i, err)
-		}
-		out[i] = x
-	}
-	return out, nil
-}
-
-func conformMap(m map[string]any, typeOf func(string) cty.Type) (any, error) {
-	out := make(map[string]any, len(m))
-	for k, item := range m {
-		x, err := conform(item, typeOf(k))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", k, err)
-		}
-		out[k] = x
-	}
-	return out, nil
-}
-
-// locals works the locals out in whatever order they need each other.
-func (l *loader) locals(blocks []*hclsyntax.Block) {
-	l.localVars = map[string]any{}
-	pending := map[string]*hclsyntax.Attribute{}
-	for _, block := range blocks {
-		for name, attr := range block.Body.Attributes {
-			if first, ok := pending[name]; ok {
-				l.errorf(attr.NameRange, "lang.duplicate", "Local \""+name+"\" is defined twice", "The first one is at "+first.NameRange.String()+".")
-				continue
-			}
-			pending[name] = attr
-		}
-		for _, inner := range block.Body.Blocks {
-			l.errorf(inner.DefRange(), "lang.unknown_block", "Unexpected block", "locals has only lines such as name = value.")
-		}
-	}
-	for len(pending) > 0 {
-		progress := false
-		for _, name := range sortedNames(pending) {
-			if slices.ContainsFunc(localsIn(pending[name].Expr), func(n string) bool { return pending[n] != nil }) {
-				continue
-			}
-			v, _ := l.evaluate(pending[name].Expr)
-			l.localVars[name] = v
-			delete(pending, name)
-			progress = true
-		}
-		if !progress {
-			names := sortedNames(pending)
-			l.errorf(pending[names[0]].NameRange, "lang.cycle", "Locals need each other in a circle",
-				"None of these can be worked out first: "+strings.Join(names, ", ")+".")
-			return
-		}
-	}
-}
-
-// localsIn lists the locals an expression refers to.
-func localsIn(e hclsyntax.Expression) []string {
-	var out []string
-	for _, t := range e.Variables() {
-		if t.RootName() == "local" && len(t) > 1 {
-			if attr, ok := t[1].(hcl.TraverseAttr); ok {
-				out = append(out, attr.Name)
-			}
-		}
-	}
-	return out
 }

@@ -1,12 +1,24 @@
 package diag
 
-import "github.com/agext/levenshtein"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agext/levenshtein"
+)
 
 // Closest is the candidate that name was probably meant to be, "" when none is near.
 func Closest(name string, candidates []string) string {
-	best, distance := "", max(1, min(3, len(name)/3))+1
+	length := utf8.RuneCountInString(name)
+	if length < 2 {
+		return ""
+	}
+	best, distance := "", max(1, min(3, (length+1)/3))+1
 	for _, c := range candidates {
-		if d := levenshtein.Distance(name, c, nil); d < distance {
+		if strings.EqualFold(name, c) {
+			return c
+		}
+		if d := levenshtein.Distance(name, c, nil); d < distance && d < length {
 			best, distance = c, d
 		}
 	}

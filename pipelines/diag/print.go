@@ -1,10 +1,16 @@
 package diag
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/apparentlymart/go-textseg/v15/textseg"
+	"golang.org/x/text/width"
 )
 
 // Print shows diagnostics to a human: what is wrong, the line with the place marked, and what to do. files holds the
@@ -39,26 +45,44 @@ func snippet(w io.Writer, d Diagnostic, source []byte) {
 	if n < 1 || n > len(lines) || source == nil {
 		return
 	}
+	if len(lines[n-1]) > longestLine {
+		return // nobody wrote it by hand, and nobody could find the place by eye
+	}
 	line := strings.TrimRight(string(lines[n-1]), "\r")
 	prefix := fmt.Sprintf("  %4d: ", n)
 	fmt.Fprintf(w, "%s%s\n", prefix, line)
 	end := d.Subject.End.Column
 	if d.Subject.End.Line != n {
-		end = len([]rune(line)) + 1
+		end = math.MaxInt
 	}
-	start := max(1, d.Subject.Start.Column)
-	var indent strings.Builder
-	for i, r := range []rune(line) { // tabs stay tabs, so that the carets stand below
-		if i >= start-1 {
-			break
+	indent, marks := underline(line, d.Subject.Start.Column, end)
+	fmt.Fprintf(w, "%s%s%s\n", strings.Repeat(" ", len(prefix)), indent, strings.Repeat("^", max(1, marks)))
+}
+
+const longestLine = 1000
+
+// underline is what to write before the carets and how many there are. The parser counts columns in what a reader
+// calls characters; a terminal gives some of them, such as an emoji, the room of two.
+func underline(line string, start, end int) (indent string, marks int) {
+	var before strings.Builder
+	scanner := bufio.NewScanner(strings.NewReader(line))
+	scanner.Split(textseg.ScanGraphemeClusters)
+	scanner.Buffer(nil, len(line)+bufio.MaxScanTokenSize)
+	for column := 1; column < end && scanner.Scan(); column++ {
+		room := 1
+		if r, _ := utf8.DecodeRune(scanner.Bytes()); width.LookupRune(r).Kind() == width.EastAsianWide {
+			room = 2
 		}
-		if r == '\t' {
-			indent.WriteRune('\t')
-		} else {
-			indent.WriteByte(' ')
+		switch {
+		case column >= start:
+			marks += room
+		case scanner.Text() == "\t": // tabs stay tabs, so that the carets stand below
+			before.WriteByte('\t')
+		default:
+			before.WriteString("  "[:room])
 		}
 	}
-	fmt.Fprintf(w, "%s%s%s\n", strings.Repeat(" ", len(prefix)), indent.String(), strings.Repeat("^", max(1, end-start)))
+	return before.String(), marks
 }
 
 // Place is where a diagnostic stands, in JSON. Lines and columns count from 1.

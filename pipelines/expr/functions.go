@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
-	"unicode"
 
 	"github.com/kopru-io/kopru/plugins/record"
 )
@@ -16,7 +14,10 @@ import (
 // Functions returns the library, by name.
 func Functions() map[string]Function {
 	out := map[string]Function{}
-	for _, list := range [][]Function{textFunctions(), numberFunctions(), collectionFunctions(), timeFunctions()} {
+	for _, list := range [][]Function{
+		textFunctions(), regexFunctions(), convertFunctions(), numberFunctions(), decimalFunctions(),
+		collectionFunctions(), timeFunctions(), languageFunctions(),
+	} {
 		for _, f := range list {
 			out[f.Name] = f
 		}
@@ -25,13 +26,13 @@ func Functions() map[string]Function {
 }
 
 // text makes a function of one text.
-func text(name, doc, example string, do func(string) string) Function {
+func text(name, doc, example, result string, do func(string) string) Function {
 	return Function{
-		Name: name, Doc: doc, Example: example, Min: 1, Max: 1, Returns: String,
+		Name: name, Doc: doc, Example: example, Result: result, Min: 1, Max: 1, Returns: String,
 		Call: func(args []any) (any, error) {
 			s, ok := toText(args[0])
 			if !ok {
-				return nil, fmt.Errorf("a text is needed, not a %s", kind(args[0]))
+				return nil, fmt.Errorf("a text is needed, not %s", kind(args[0]))
 			}
 			return do(s), nil
 		},
@@ -39,15 +40,15 @@ func text(name, doc, example string, do func(string) string) Function {
 }
 
 // texts makes a function of several texts.
-func texts(name, doc, example string, n int, returns Kind, do func(a []string) (any, error)) Function {
+func texts(name, doc, example, result string, n int, returns Kind, do func(a []string) (any, error)) Function {
 	return Function{
-		Name: name, Doc: doc, Example: example, Min: n, Max: n, Returns: returns,
+		Name: name, Doc: doc, Example: example, Result: result, Min: n, Max: n, Returns: returns,
 		Call: func(args []any) (any, error) {
 			list := make([]string, len(args))
 			for i, arg := range args {
 				s, ok := toText(arg)
 				if !ok {
-					return nil, fmt.Errorf("a text is needed, not a %s", kind(arg))
+					return nil, fmt.Errorf("a text is needed, not %s", kind(arg))
 				}
 				list[i] = s
 			}
@@ -58,92 +59,81 @@ func texts(name, doc, example string, n int, returns Kind, do func(a []string) (
 
 func textFunctions() []Function {
 	return []Function{
-		text("lower", "Lower case.", `lower("Jan@X.NL") = "jan@x.nl"`, strings.ToLower),
-		text("upper", "Upper case.", `upper("nl") = "NL"`, strings.ToUpper),
-		text("trim", "Without white space at both ends.", `trim(" a b ") = "a b"`, strings.TrimSpace),
-		text("digits", "Only the digits of a text.", `digits("TIE-01") = "01"`, digits),
-		text("sha256", "SHA-256 in hexadecimal, to name a thing without telling it.", `substr(sha256("a"), 0, 8) = "ca978112"`, func(s string) string {
+		text("lower", "Lower case.", `lower("Jan@X.NL")`, `"jan@x.nl"`, strings.ToLower),
+		text("upper", "Upper case.", `upper("nl")`, `"NL"`, strings.ToUpper),
+		text("trim", "Without white space at both ends.", `trim(" a b ")`, `"a b"`, strings.TrimSpace),
+		text("digits", "Only the digits of a text.", `digits("TIE-01")`, `"01"`, digits),
+		text("sha256", "SHA-256 in hexadecimal, to name a thing without telling it.", `substr(sha256("a"), 0, 8)`, `"ca978112"`, func(s string) string {
 			sum := sha256.Sum256([]byte(s))
 			return hex.EncodeToString(sum[:])
 		}),
-		text("base64encode", "Base64.", `base64encode("ab") = "YWI="`, func(s string) string {
+		text("base64encode", "Base64.", `base64encode("ab")`, `"YWI="`, func(s string) string {
 			return base64.StdEncoding.EncodeToString([]byte(s))
 		}),
-		texts("trimprefix", "Without a prefix.", `trimprefix("SKU-1", "SKU-") = "1"`, 2, String,
+		texts("trimprefix", "Without a prefix.", `trimprefix("SKU-1", "SKU-")`, `"1"`, 2, String,
 			func(a []string) (any, error) { return strings.TrimPrefix(a[0], a[1]), nil }),
-		texts("trimsuffix", "Without a suffix.", `trimsuffix("1 pcs", " pcs") = "1"`, 2, String,
+		texts("trimsuffix", "Without a suffix.", `trimsuffix("1 pcs", " pcs")`, `"1"`, 2, String,
 			func(a []string) (any, error) { return strings.TrimSuffix(a[0], a[1]), nil }),
-		texts("startswith", "Whether a text begins with another.", `startswith("NL123", "NL") = true`, 2, Bool,
+		texts("startswith", "Whether a text begins with another.", `startswith("NL123", "NL")`, `true`, 2, Bool,
 			func(a []string) (any, error) { return strings.HasPrefix(a[0], a[1]), nil }),
-		texts("endswith", "Whether a text ends with another.", `endswith("a.csv", ".csv") = true`, 2, Bool,
+		texts("endswith", "Whether a text ends with another.", `endswith("a.csv", ".csv")`, `true`, 2, Bool,
 			func(a []string) (any, error) { return strings.HasSuffix(a[0], a[1]), nil }),
-		texts("replace", "Every occurrence of a text replaced by another.", `replace("a-b-c", "-", "") = "abc"`, 3, String,
+		texts("replace", "Every occurrence of a text replaced by another.", `replace("a-b-c", "-", "")`, `"abc"`, 3, String,
 			func(a []string) (any, error) { return strings.ReplaceAll(a[0], a[1], a[2]), nil }),
-		texts("split", "A text cut at a separator.", `split(",", "a,b") = ["a", "b"]`, 2, List,
+		texts("split", "A text cut at a separator.", `split(",", "a,b")`, `["a", "b"]`, 2, List,
 			func(a []string) (any, error) { return asList(strings.Split(a[1], a[0])), nil }),
-		texts("regexreplace", "Every match of a regular expression replaced.", `regexreplace("a1b22", "[0-9]+", "#") = "a#b#"`, 3, String,
-			func(a []string) (any, error) {
-				re, err := regexp.Compile(a[1])
-				if err != nil {
-					return nil, err
-				}
-				return re.ReplaceAllString(a[0], a[2]), nil
-			}),
-		texts("regexall", "All matches of a regular expression.", `regexall("[0-9]+", "a1b22") = ["1", "22"]`, 2, List,
-			func(a []string) (any, error) {
-				re, err := regexp.Compile(a[0])
-				if err != nil {
-					return nil, err
-				}
-				return asList(re.FindAllString(a[1], -1)), nil
-			}),
 		{
-			Name: "join", Doc: "Texts with a separator between them.", Example: `join(", ", ["a", "b"]) = "a, b"`,
+			Name: "join", Doc: "Texts with a separator between them.", Example: `join(", ", ["a", "b"])`, Result: `"a, b"`,
 			Min: 2, Max: 2, Returns: String, Call: join,
 		},
 		{
 			Name: "substr", Doc: "So many characters from a position; a negative length takes the rest.",
-			Example: `substr("Amsterdam", 0, 5) = "Amste"`, Min: 3, Max: 3, Returns: String, Call: substr,
+			Example: `substr("Amsterdam", 0, 5)`, Result: `"Amste"`, Min: 3, Max: 3, Returns: String, Call: substr,
 		},
 		{
 			Name: "format", Doc: "Text with %s (value), %d (whole number) and %% filled in.",
-			Example: `format("%s-%d", "2026", 7) = "2026-7"`, Min: 1, Max: -1, Returns: String, Call: format,
+			Example: `format("%s-%d", "2026", 7)`, Result: `"2026-7"`, Min: 1, Max: -1, Returns: String, Call: format,
 		},
+	}
+}
+
+func convertFunctions() []Function {
+	return []Function{
 		{
-			Name: "tostring", Doc: "A number or bool as text.", Example: `tostring(12.50) = "12.5"`, Min: 1, Max: 1, Returns: String,
+			Name: "tostring", Doc: "A number or bool as text.", Example: `tostring(12.50)`, Result: `"12.5"`, Min: 1, Max: 1, Returns: String,
 			Call: func(a []any) (any, error) {
 				if a[0] == nil {
 					return nil, nil
 				}
 				s, ok := toText(a[0])
 				if !ok {
-					return nil, fmt.Errorf("a %s has no text", kind(a[0]))
+					return nil, fmt.Errorf("%s has no text", kind(a[0]))
 				}
 				return s, nil
 			},
 		},
 		{
-			Name: "tobool", Doc: "A text as bool.", Example: `tobool("true") = true`, Min: 1, Max: 1, Returns: Bool,
+			Name: "tobool", Doc: "A text as bool.", Example: `tobool("true")`, Result: `true`, Min: 1, Max: 1, Returns: Bool,
 			Call: func(a []any) (any, error) {
 				switch a[0] {
 				case nil:
 					return nil, nil
-				case true, "true":
+				case true, "true", "1":
 					return true, nil
-				case false, "false":
+				case false, "false", "0":
 					return false, nil
 				}
-				return nil, fmt.Errorf("%v is neither true nor false", a[0])
+				return nil, errors.New("the value is neither true nor false")
 			},
 		},
 		{
-			Name: "jsonencode", Doc: "A value as JSON text.", Example: `jsonencode({ a = 1 }) = "{\"a\":1}"`, Min: 1, Max: 1, Returns: String,
+			Name: "jsonencode", Doc: "A value as JSON text.", Example: `jsonencode({ a = 1 })`, Result: `"{\"a\":1}"`, Min: 1, Max: 1, Returns: String,
 			Call: func(a []any) (any, error) {
 				data, err := record.Encode(a[0])
 				return string(data), err
 			},
 		},
-		texts("jsondecode", "The value of a JSON text.", `jsondecode("{\"a\":1.50}").a = 1.5`, 1, Any,
+		texts("jsondecode", "The value of a JSON text.", `jsondecode("{\"a\":1.50}").a`, `1.5`, 1, Any,
 			func(a []string) (any, error) { return record.Decode([]byte(a[0])) }),
 	}
 }
@@ -174,7 +164,7 @@ func join(args []any) (any, error) {
 	parts := make([]string, len(list))
 	for i, item := range list {
 		if parts[i], ok = toText(item); !ok {
-			return nil, fmt.Errorf("element %d is a %s, not a text", i, kind(item))
+			return nil, fmt.Errorf("element %d is %s, not a text", i, kind(item))
 		}
 	}
 	return strings.Join(parts, separator), nil
@@ -215,11 +205,11 @@ func format(args []any) (any, error) {
 		case (verb == 's' || verb == 'd') && next < len(args):
 			s, ok := toText(args[next])
 			if !ok {
-				return nil, fmt.Errorf("argument %d is a %s, which has no text", next, kind(args[next]))
+				return nil, fmt.Errorf("argument %d is %s, which has no text", next, kind(args[next]))
 			}
 			out.WriteString(s)
 			next++
-		case unicode.IsLetter(verb) && next >= len(args):
+		case (verb == 's' || verb == 'd') && next >= len(args):
 			return nil, errors.New("there are more % than values")
 		default:
 			return nil, fmt.Errorf("%%%c is not known; there are %%s, %%d and %%%%", verb)

@@ -3,12 +3,9 @@ package expr
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/cockroachdb/apd/v3"
 	"github.com/hashicorp/hcl/v2"
-
-	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // number converts an argument; its error has no place because the call's is used.
@@ -24,9 +21,9 @@ func number(v any) (*apd.Decimal, error) {
 }
 
 func numberFunctions() []Function {
-	pick := func(name, doc, example string, better func(cmp int) bool) Function {
+	pick := func(name, doc, example, result string, better func(cmp int) bool) Function {
 		return Function{
-			Name: name, Doc: doc, Example: example, Min: 1, Max: -1, Returns: Number,
+			Name: name, Doc: doc, Example: example, Result: result, Min: 1, Max: -1, Returns: Number,
 			Call: func(args []any) (any, error) {
 				var best *apd.Decimal
 				for _, arg := range args {
@@ -42,20 +39,25 @@ func numberFunctions() []Function {
 			},
 		}
 	}
-	rounded := func(name, doc, example string, mode apd.Rounder) Function {
+	rounded := func(name, doc, example, result string, mode apd.Rounder) Function {
 		return Function{
-			Name: name, Doc: doc, Example: example, Min: 1, Max: 2, Returns: Number,
+			Name: name, Doc: doc, Example: example, Result: result, Min: 1, Max: 2, Returns: Number,
 			Call: func(args []any) (any, error) { return round(args, mode) },
 		}
 	}
 	return []Function{
-		pick("max", "The largest.", `max(1, 3, 2) = 3`, func(c int) bool { return c > 0 }),
-		pick("min", "The smallest.", `min(1, 3, 2) = 1`, func(c int) bool { return c < 0 }),
-		rounded("round", "Rounded to so many decimals (none: whole), half away from zero.", `round(6.865, 2) = 6.87`, apd.RoundHalfUp),
-		rounded("floor", "Rounded down to so many decimals.", `floor(6.869, 2) = 6.86`, apd.RoundFloor),
-		rounded("ceil", "Rounded up to so many decimals.", `ceil(6.861, 2) = 6.87`, apd.RoundCeiling),
+		pick("max", "The largest.", `max(1, 3, 2)`, `3`, func(c int) bool { return c > 0 }),
+		pick("min", "The smallest.", `min(1, 3, 2)`, `1`, func(c int) bool { return c < 0 }),
+		rounded("round", "Rounded to so many decimals (none: whole), half away from zero.", `round(6.865, 2)`, `6.87`, apd.RoundHalfUp),
+		rounded("floor", "Rounded down to so many decimals.", `floor(6.869, 2)`, `6.86`, apd.RoundFloor),
+		rounded("ceil", "Rounded up to so many decimals.", `ceil(6.861, 2)`, `6.87`, apd.RoundCeiling),
+	}
+}
+
+func decimalFunctions() []Function {
+	return []Function{
 		{
-			Name: "abs", Doc: "Without the sign.", Example: `abs(-2.5) = 2.5`, Min: 1, Max: 1, Returns: Number,
+			Name: "abs", Doc: "Without the sign.", Example: `abs(-2.5)`, Result: `2.5`, Min: 1, Max: 1, Returns: Number,
 			Call: func(args []any) (any, error) {
 				d, err := number(args[0])
 				if err != nil {
@@ -65,11 +67,11 @@ func numberFunctions() []Function {
 			},
 		},
 		{
-			Name: "sum", Doc: "The sum of a list.", Example: `sum([0.1, 0.2]) = 0.3`, Min: 1, Max: 1, Returns: Number,
+			Name: "sum", Doc: "The sum of a list.", Example: `sum([0.1, 0.2])`, Result: `0.3`, Min: 1, Max: 1, Returns: Number,
 			Call: func(args []any) (any, error) {
 				list, ok := args[0].([]any)
 				if !ok {
-					return nil, fmt.Errorf("a list is needed, not a %s", kind(args[0]))
+					return nil, fmt.Errorf("a list is needed, not %s", kind(args[0]))
 				}
 				total := new(apd.Decimal)
 				for _, item := range list {
@@ -85,7 +87,7 @@ func numberFunctions() []Function {
 			},
 		},
 		{
-			Name: "tonumber", Doc: "A text as number.", Example: `tonumber("12.50") = 12.5`, Min: 1, Max: 1, Returns: Number,
+			Name: "tonumber", Doc: "A text as number.", Example: `tonumber("12.50")`, Result: `12.5`, Min: 1, Max: 1, Returns: Number,
 			Call: func(args []any) (any, error) {
 				if args[0] == nil {
 					return nil, nil
@@ -118,55 +120,5 @@ func round(args []any, mode apd.Rounder) (any, error) {
 	if _, err := ctx.Quantize(&out, d, -int32(places)); err != nil {
 		return nil, err
 	}
-	return record.FromDecimal(&out), nil
-}
-
-func timeFunctions() []Function {
-	return []Function{
-		{
-			Name: "date", Doc: "The day of a point in time, in a zone (default UTC).",
-			Example: `date("2026-12-31T23:30:00Z", "Europe/Amsterdam") = "2027-01-01"`, Min: 1, Max: 2, Returns: String,
-			Call: func(args []any) (any, error) { return formatTime(args[:1], zoneOf(args, 1), time.DateOnly) },
-		},
-		{
-			Name: "formatdate", Doc: "A point in time in a layout of YYYY MM DD hh mm ss, in a zone (default UTC).",
-			Example: `formatdate("DD-MM-YYYY hh:mm", "2026-01-31T09:05:00Z") = "31-01-2026 09:05"`, Min: 2, Max: 3, Returns: String,
-			Call: func(args []any) (any, error) {
-				layout, ok := args[0].(string)
-				if !ok {
-					return nil, errors.New("the first argument is the layout")
-				}
-				return formatTime(args[1:2], zoneOf(args, 2), goLayout(layout))
-			},
-		},
-	}
-}
-
-func zoneOf(args []any, i int) string {
-	if len(args) > i {
-		zone, _ := args[i].(string)
-		return zone
-	}
-	return "UTC"
-}
-
-func formatTime(args []any, zone, layout string) (any, error) {
-	if args[0] == nil {
-		return nil, nil
-	}
-	s, _ := toText(args[0])
-	location, err := time.LoadLocation(zone)
-	if err != nil {
-		return nil, fmt.Errorf("there is no time zone %q; write it like Europe/Amsterdam", zone)
-	}
-	for _, shape := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateTime, time.DateOnly} {
-		if t, err := time.ParseInLocation(shape, s, location); err == nil {
-			return t.In(location).Format(layout), nil
-		}
-	}
-	return nil, fmt.Errorf("%q is no point in time; write it like 2026-01-31T09:05:00+01:00", s)
-}
-
-func goLayout(layout string) string {
-	return replaceAll(layout, "YYYY", "2006", "MM", "01", "DD", "02", "hh", "15", "mm", "04", "ss", "05")
+	return fromDecimal(&out), nil
 }

@@ -4,41 +4,63 @@ import (
 	"github.com/cockroachdb/apd/v3"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-
-	"github.com/kopru-io/kopru/plugins/record"
 )
 
 func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) (closure, *Shape) {
-	left, _ := c.compile(e.LHS)
-	right, _ := c.compile(e.RHS)
-	boolean, number := &Shape{Kind: Bool}, &Shape{Kind: Number}
+	isLogical := e.Op == hclsyntax.OpLogicalAnd || e.Op == hclsyntax.OpLogicalOr
+	left, leftShape := c.compile(e.LHS)
+	if isLogical {
+		c.tolerant++ // the right side may not be needed
+	}
+	right, rightShape := c.compile(e.RHS)
+	if isLogical {
+		c.tolerant--
+	}
 	l, r := e.LHS.Range(), e.RHS.Range()
+	left, right = c.fold(e.LHS, left), c.fold(e.RHS, right)
+	switch {
+	case isLogical:
+		c.operand(leftShape, Bool, l)
+		c.operand(rightShape, Bool, r)
+		return logical(left, right, l, r, e.Op == hclsyntax.OpLogicalOr), &Shape{Kind: Bool}
+	case e.Op == hclsyntax.OpEqual || e.Op == hclsyntax.OpNotEqual:
+		return equality(left, right, e.Op == hclsyntax.OpEqual), &Shape{Kind: Bool}
+	}
+	c.operand(leftShape, Number, l)
+	c.operand(rightShape, Number, r)
+	if test := tests[e.Op]; test != nil {
+		return comparison(left, right, l, r, test), &Shape{Kind: Bool}
+	}
 	switch e.Op {
-	case hclsyntax.OpLogicalAnd, hclsyntax.OpLogicalOr:
-		return logical(left, right, l, r, e.Op == hclsyntax.OpLogicalOr), boolean
-	case hclsyntax.OpEqual, hclsyntax.OpNotEqual:
-		return equality(left, right, e.Op == hclsyntax.OpEqual), boolean
-	case hclsyntax.OpGreaterThan:
-		return comparison(left, right, l, r, func(c int) bool { return c > 0 }), boolean
-	case hclsyntax.OpGreaterThanOrEqual:
-		return comparison(left, right, l, r, func(c int) bool { return c >= 0 }), boolean
-	case hclsyntax.OpLessThan:
-		return comparison(left, right, l, r, func(c int) bool { return c < 0 }), boolean
-	case hclsyntax.OpLessThanOrEqual:
-		return comparison(left, right, l, r, func(c int) bool { return c <= 0 }), boolean
 	case hclsyntax.OpAdd:
-		return arithmetic(left, right, l, r, decimals.Add), number
+		return arithmetic(left, right, l, r, addSmall, decimals.Add), &Shape{Kind: Number}
 	case hclsyntax.OpSubtract:
-		return arithmetic(left, right, l, r, decimals.Sub), number
+		return arithmetic(left, right, l, r, subtractSmall, decimals.Sub), &Shape{Kind: Number}
 	case hclsyntax.OpMultiply:
-		return arithmetic(left, right, l, r, decimals.Mul), number
+		return arithmetic(left, right, l, r, multiplySmall, decimals.Mul), &Shape{Kind: Number}
 	case hclsyntax.OpDivide:
-		return arithmetic(left, right, l, r, divide), number
+		return arithmetic(left, right, l, r, nil, divide), &Shape{Kind: Number}
 	case hclsyntax.OpModulo:
-		return arithmetic(left, right, l, r, decimals.Rem), number
+		return arithmetic(left, right, l, r, nil, decimals.Rem), &Shape{Kind: Number}
 	}
 	c.errorf(e.SrcRange, "lang.syntax", "Unsupported operator", "This operator can't be used here.")
 	return constant(nil), nil
+}
+
+var tests = map[*hclsyntax.Operation]func(int) bool{
+	hclsyntax.OpGreaterThan:        func(c int) bool { return c > 0 },
+	hclsyntax.OpGreaterThanOrEqual: func(c int) bool { return c >= 0 },
+	hclsyntax.OpLessThan:           func(c int) bool { return c < 0 },
+	hclsyntax.OpLessThanOrEqual:    func(c int) bool { return c <= 0 },
+}
+
+// operand complains where a value can never be what an operator needs.
+func (c *compiler) operand(have *Shape, want Kind, rng hcl.Range) {
+	if have == nil || have.Kind == want || have.Kind == Any || have.Kind == Null || have.Kind == String {
+		return // a text may be a number, true or false
+	}
+	c.errorf(rng, "lang.wrong_type", "Wrong type", "%s is needed here, and this is %s.",
+		sentence(want.withArticle()), have.Kind.withArticle())
 }
 
 // divide drops the trailing zeros that a division to full precision leaves.
@@ -51,7 +73,7 @@ func divide(d, x, y *apd.Decimal) (apd.Condition, error) {
 }
 
 // operands evaluates both sides.
-func operands(f *frame, left, right closure) (a, b any, err error) {
+func operands(f *Scope, left, right closure) (a, b any, err error) {
 	if a, err = left(f); err != nil {
 		return nil, nil, err
 	}
@@ -60,7 +82,7 @@ func operands(f *frame, left, right closure) (a, b any, err error) {
 }
 
 func logical(left, right closure, l, r hcl.Range, or bool) closure {
-	return func(f *frame) (any, error) {
+	return func(f *Scope) (any, error) {
 		v, err := left(f)
 		if err != nil {
 			return nil, err
@@ -77,20 +99,23 @@ func logical(left, right closure, l, r hcl.Range, or bool) closure {
 }
 
 func equality(left, right closure, want bool) closure {
-	return func(f *frame) (any, error) {
+	return func(f *Scope) (any, error) {
 		a, b, err := operands(f, left, right)
 		if err != nil {
 			return nil, err
 		}
-		return record.Equal(a, b) == want, nil
+		return equal(a, b) == want, nil
 	}
 }
 
 func comparison(left, right closure, l, r hcl.Range, test func(int) bool) closure {
-	return func(f *frame) (any, error) {
+	return func(f *Scope) (any, error) {
 		a, b, err := operands(f, left, right)
 		if err != nil {
 			return nil, err
+		}
+		if c, ok := compareSmall(a, b); ok {
+			return test(c), nil
 		}
 		x, err := toDecimal(a, l)
 		if err != nil {
@@ -104,11 +129,20 @@ func comparison(left, right closure, l, r hcl.Range, test func(int) bool) closur
 	}
 }
 
-func arithmetic(left, right closure, l, r hcl.Range, op func(d, x, y *apd.Decimal) (apd.Condition, error)) closure {
-	return func(f *frame) (any, error) {
+func arithmetic(
+	left, right closure, l, r hcl.Range, quick smallOperation, op func(d, x, y *apd.Decimal) (apd.Condition, error),
+) closure {
+	return func(f *Scope) (any, error) {
 		a, b, err := operands(f, left, right)
 		if err != nil {
 			return nil, err
+		}
+		if quick != nil {
+			x, ok1 := smallOf(a)
+			y, ok2 := smallOf(b)
+			if d, ok := quick(x, y); ok && ok1 && ok2 {
+				return d.number(), nil
+			}
 		}
 		x, err := toDecimal(a, l)
 		if err != nil {
@@ -130,10 +164,11 @@ func arithmetic(left, right closure, l, r hcl.Range, op func(d, x, y *apd.Decima
 }
 
 func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) (closure, *Shape) {
-	value, _ := c.compile(e.Val)
+	value, shape := c.compile(e.Val)
 	rng := e.Val.Range()
 	if e.Op == hclsyntax.OpLogicalNot {
-		return func(f *frame) (any, error) {
+		c.operand(shape, Bool, rng)
+		return func(f *Scope) (any, error) {
 			v, err := value(f)
 			if err != nil {
 				return nil, err
@@ -142,10 +177,14 @@ func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) (closure, *Shape) {
 			return !b, err
 		}, &Shape{Kind: Bool}
 	}
-	return func(f *frame) (any, error) {
+	c.operand(shape, Number, rng)
+	return func(f *Scope) (any, error) {
 		v, err := value(f)
 		if err != nil {
 			return nil, err
+		}
+		if d, ok := smallOf(v); ok {
+			return small{-d.coef, d.scale}.number(), nil
 		}
 		d, err := toDecimal(v, rng)
 		if err != nil {

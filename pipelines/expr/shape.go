@@ -26,6 +26,16 @@ var kindNames = [...]string{"any", "null", "bool", "string", "number", "list", "
 
 func (k Kind) String() string { return kindNames[k] }
 
+func (k Kind) withArticle() string {
+	switch k {
+	case Null:
+		return "null"
+	case Object, Any:
+		return "an " + k.String()
+	}
+	return "a " + k.String()
+}
+
 // Shape is what is known of a value before there is a record: its kind, its fields, its elements. A nil *Shape knows
 // nothing.
 type Shape struct {
@@ -53,6 +63,19 @@ func (s *Shape) set(name string, field *Shape, key hcl.Range, value hclsyntax.Ex
 func (s *Shape) KeyRange(name string) (hcl.Range, bool) {
 	r, ok := s.keys[name]
 	return r, ok
+}
+
+// Text is the text that a field of an object constructor has, when it is written there in plain.
+func (s *Shape) Text(name string) (string, bool) {
+	t, ok := s.values[name].(*hclsyntax.TemplateExpr)
+	if !ok || !t.IsStringLiteral() {
+		return "", false
+	}
+	v, diags := t.Value(nil)
+	if diags.HasErrors() {
+		return "", false
+	}
+	return v.AsString(), true
 }
 
 // OfEntity is the shape of an entity's records.
@@ -89,7 +112,8 @@ func ofField(f *protocol.Field, of string) *Shape {
 	return &Shape{}
 }
 
-func shapeOf(v any) *Shape {
+// ShapeOf is what is known of a value: everything.
+func ShapeOf(v any) *Shape {
 	switch v := v.(type) {
 	case nil:
 		return &Shape{Kind: Null}
@@ -104,7 +128,7 @@ func shapeOf(v any) *Shape {
 	case map[string]any:
 		s := &Shape{Kind: Object, Fields: map[string]*Shape{}}
 		for k, item := range v {
-			s.Fields[k] = shapeOf(item)
+			s.Fields[k] = ShapeOf(item)
 		}
 		return s
 	}
@@ -130,8 +154,11 @@ func either(a, b *Shape) *Shape {
 
 // merged has the fields of both, as merge() gives.
 func merged(a, b *Shape) *Shape {
-	if a == nil || b == nil {
-		return &Shape{Kind: Object, Open: true}
+	if a == nil || a.Kind == Any {
+		a = &Shape{Kind: Object, Open: true}
+	}
+	if b == nil || b.Kind == Any {
+		b = &Shape{Kind: Object, Open: true}
 	}
 	out := &Shape{Kind: Object, Fields: map[string]*Shape{}, Open: a.Open || b.Open, Of: a.Of}
 	for _, s := range []*Shape{a, b} {

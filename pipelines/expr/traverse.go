@@ -2,45 +2,98 @@ package expr
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/kopru-io/kopru/pipelines/diag"
-	"github.com/kopru-io/kopru/plugins/record"
 )
 
 func (c *compiler) scopeTraversal(e *hclsyntax.ScopeTraversalExpr) (closure, *Shape) {
-	name := e.Traversal.RootName()
-	root, shape, ok := c.root(name)
-	if !ok {
-		c.unknownName(name, e.Traversal[0].SourceRange())
-		return constant(nil), nil
-	}
-	return c.steps(root, shape, e.Traversal[1:], name)
-}
-
-func (c *compiler) root(name string) (closure, *Shape, bool) {
+	name, steps := e.Traversal.RootName(), e.Traversal[1:]
 	if l, ok := c.names[name]; ok {
-		return localVariable(l.index), l.shape, true
+		return c.steps(localVariable(l.index), l.shape, steps, name)
 	}
 	if slot, ok := c.env.Slots[name]; ok {
-		return func(f *frame) (any, error) {
-			if slot >= len(f.slots) {
-				return nil, nil
-			}
-			return f.slots[slot], nil
-		}, c.env.Shapes[name], true
+		return c.slot(slot, name, steps)
 	}
 	if v, ok := c.env.Constants[name]; ok {
-		return constant(v), shapeOf(v), true
+		shape := c.env.Shapes[name]
+		if shape == nil {
+			shape = ShapeOf(v)
+		}
+		if c.undeclared(shape, name, steps) {
+			return constant(nil), nil
+		}
+		value, shape := c.steps(constant(v), shape, steps, name)
+		if v, err := value(c.scope()); err == nil {
+			return constant(v), shape
+		}
+		return value, shape
 	}
-	return nil, nil, false
+	c.unknownName(name, e.Traversal[0].SourceRange())
+	return constant(nil), nil
+}
+
+// undeclared tells of a var or local that there is not.
+func (c *compiler) undeclared(shape *Shape, root string, steps hcl.Traversal) bool {
+	if len(steps) == 0 || c.env.Undeclared == nil {
+		return false
+	}
+	step, ok := steps[0].(hcl.TraverseAttr)
+	if !ok || shape.Open || shape.Fields[step.Name] != nil {
+		return false
+	}
+	d := c.env.Undeclared(root, step.Name, step.SrcRange)
+	if d != nil {
+		c.diags = append(c.diags, *d)
+	}
+	return d != nil
+}
+
+// slot reads a record-time name. A path of fields is the commonest expression of all, so it is followed in one go.
+func (c *compiler) slot(slot int, name string, steps hcl.Traversal) (closure, *Shape) {
+	root := func(f *Scope) (any, error) {
+		if slot >= len(f.Slots) {
+			return nil, nil
+		}
+		return f.Slots[slot], nil
+	}
+	shape, path := c.env.Shapes[name], []string{name}
+	fields := steps
+	for i, step := range steps {
+		attr, ok := step.(hcl.TraverseAttr)
+		if !ok {
+			fields = steps[:i]
+			break
+		}
+		shape = c.field(shape, attr.Name, attr.SrcRange)
+		path = append(path, attr.Name)
+	}
+	if len(fields) == 0 {
+		return c.steps(root, shape, steps, name)
+	}
+	read := func(f *Scope) (any, error) {
+		if slot >= len(f.Slots) {
+			return nil, fieldProblem(nil, name, path[1], fields[0].SourceRange())
+		}
+		v := f.Slots[slot]
+		for i, field := range path[1:] {
+			m, ok := v.(map[string]any)
+			if !ok {
+				return nil, fieldProblem(v, strings.Join(path[:i+1], "."), field, fields[i].SourceRange())
+			}
+			v = m[field]
+		}
+		return v, nil
+	}
+	return c.steps(read, shape, steps[len(fields):], strings.Join(path, "."))
 }
 
 func localVariable(index int) closure {
-	return func(f *frame) (any, error) { return f.locals[index], nil }
+	return func(f *Scope) (any, error) { return f.locals[index], nil }
 }
 
 func (c *compiler) unknownName(name string, rng hcl.Range) {
@@ -57,10 +110,14 @@ func (c *compiler) unknownName(name string, rng hcl.Range) {
 	for n := range c.env.Constants {
 		known = append(known, n)
 	}
+	for n := range c.names {
+		known = append(known, n)
+	}
 	slices.Sort(known)
 	c.diags = append(c.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_name", Summary: "Unknown name \"" + name + "\"",
-		Detail: "Nothing of this name can be used here.", Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
+		Detail:  "Nothing of this name can be used here." + listed(" There are: ", known) + " A text stands in quotes.",
+		Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
 	})
 }
 
@@ -85,8 +142,8 @@ func (c *compiler) steps(from closure, shape *Shape, steps hcl.Traversal, path s
 			}
 			if step.Key.Type() == cty.String {
 				shape = c.field(shape, step.Key.AsString(), step.SrcRange)
-			} else if shape != nil {
-				shape = shape.Element
+			} else {
+				shape = c.element(shape, step.SrcRange)
 			}
 			from = indexed(before, constant(key), path, step.SrcRange)
 			path += "[…]"
@@ -108,7 +165,8 @@ func (c *compiler) field(shape *Shape, name string, rng hcl.Range) *Shape {
 		return nil
 	}
 	if shape.Kind != Object {
-		c.errorf(rng, "lang.wrong_type", "A "+shape.Kind.String()+" has no fields", "This is a %s and has no field %q.", shape.Kind, name)
+		c.errorf(rng, "lang.wrong_type", "A "+shape.Kind.String()+" has no fields",
+			"This is a %s and has no field %q; remove what stands after the dot.", shape.Kind, name)
 		return nil
 	}
 	if field, ok := shape.Fields[name]; ok {
@@ -122,9 +180,9 @@ func (c *compiler) field(shape *Shape, name string, rng hcl.Range) *Shape {
 		known = append(known, n)
 	}
 	slices.Sort(known)
-	detail := "There is no such field here."
+	detail := "There is no such field here." + listed(" There are: ", known)
 	if shape.Of != "" {
-		detail = "The " + shape.Of + " has no such field."
+		detail = "The " + shape.Of + " has no such field." + listed(" It has: ", known)
 	}
 	c.diags = append(c.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_field", Summary: "Unknown field \"" + name + "\"",
@@ -135,7 +193,7 @@ func (c *compiler) field(shape *Shape, name string, rng hcl.Range) *Shape {
 
 // attribute reads a field; one that is absent is null.
 func attribute(from closure, name, path string, rng hcl.Range) closure {
-	return func(f *frame) (any, error) {
+	return func(f *Scope) (any, error) {
 		v, err := from(f)
 		if err != nil {
 			return nil, err
@@ -143,15 +201,20 @@ func attribute(from closure, name, path string, rng hcl.Range) closure {
 		switch v := v.(type) {
 		case map[string]any:
 			return v[name], nil
-		case nil:
-			return nil, fail(rng, "expr.null_value", "%s is null, so it has no field %q", path, name)
 		}
-		return nil, fail(rng, "expr.wrong_type", "%s is a %s, so it has no field %q", path, kind(v), name)
+		return nil, fieldProblem(v, path, name, rng)
 	}
 }
 
+func fieldProblem(v any, path, name string, rng hcl.Range) error {
+	if v == nil {
+		return fail(rng, "expr.null_value", "%s is null, so it has no field %q", path, name)
+	}
+	return fail(rng, "expr.wrong_type", "%s is %s, so it has no field %q", path, kind(v), name)
+}
+
 func indexed(from, key closure, path string, rng hcl.Range) closure {
-	return func(f *frame) (any, error) {
+	return func(f *Scope) (any, error) {
 		v, err := from(f)
 		if err != nil {
 			return nil, err
@@ -169,13 +232,13 @@ func at(v, k any, path string, rng hcl.Range) (any, error) {
 	case map[string]any:
 		name, ok := toText(k)
 		if !ok {
-			return nil, fail(rng, "expr.wrong_type", "a %s can't name a field", kind(k))
+			return nil, fail(rng, "expr.wrong_type", "%s can't name a field", kind(k))
 		}
 		return v[name], nil
 	case []any:
 		i, ok := toIndex(k)
 		if !ok {
-			return nil, fail(rng, "expr.wrong_type", "the index of a list is a whole number, not a %s", kind(k))
+			return nil, fail(rng, "expr.wrong_type", "the index of a list is a whole number, not %s", kind(k))
 		}
 		if i < 0 || i >= int64(len(v)) {
 			return nil, fail(rng, "expr.out_of_range", "%s has %d elements, so there is none at %d", path, len(v), i)
@@ -184,17 +247,25 @@ func at(v, k any, path string, rng hcl.Range) (any, error) {
 	case nil:
 		return nil, fail(rng, "expr.null_value", "%s is null, so nothing can be taken from it", path)
 	}
-	return nil, fail(rng, "expr.wrong_type", "%s is a %s, so nothing can be taken from it", path, kind(v))
+	return nil, fail(rng, "expr.wrong_type", "%s is %s, so nothing can be taken from it", path, kind(v))
 }
 
 func (c *compiler) index(e *hclsyntax.IndexExpr) (closure, *Shape) {
 	from, shape := c.compile(e.Collection)
 	key, _ := c.compile(e.Key)
-	var element *Shape
-	if shape != nil {
-		element = shape.Element
+	return indexed(from, c.fold(e.Key, key), "the value", e.SrcRange), c.element(shape, e.SrcRange)
+}
+
+// element is what is known of an element of a list.
+func (c *compiler) element(shape *Shape, rng hcl.Range) *Shape {
+	if shape == nil {
+		return nil
 	}
-	return indexed(from, key, "the value", e.SrcRange), element
+	if shape.Kind == String || shape.Kind == Number || shape.Kind == Bool {
+		c.errorf(rng, "lang.wrong_type", "A "+shape.Kind.String()+" has no elements",
+			"[ ] takes an element of a list or a field of an object, and this is a %s; remove it.", shape.Kind)
+	}
+	return shape.Element
 }
 
 func (c *compiler) splatExpr(e *hclsyntax.SplatExpr) (closure, *Shape) {
@@ -210,7 +281,7 @@ func (c *compiler) splatExpr(e *hclsyntax.SplatExpr) (closure, *Shape) {
 	c.splat = append(c.splat, item)
 	each, eachShape := c.compile(e.Each)
 	c.splat = c.splat[:len(c.splat)-1]
-	return func(f *frame) (any, error) {
+	return func(f *Scope) (any, error) {
 		v, err := source(f)
 		if err != nil {
 			return nil, err
@@ -239,138 +310,19 @@ func (c *compiler) anonymous(e *hclsyntax.AnonSymbolExpr) (closure, *Shape) {
 	return localVariable(item.index), item.shape
 }
 
-func (c *compiler) forExpr(e *hclsyntax.ForExpr) (closure, *Shape) {
-	source, shape := c.compile(e.CollExpr)
-	key, value := local{index: c.locals}, local{index: c.locals + 1}
-	c.locals += 2
-	if shape != nil {
-		value.shape = shape.Element
+// listed is a sentence with names, or nothing when there are none.
+func listed(intro string, names []string) string {
+	if len(names) == 0 {
+		return ""
 	}
-	restore := c.bind(map[string]local{e.KeyVar: key, e.ValVar: value})
-	var keyOf, when closure
-	if e.KeyExpr != nil {
-		keyOf, _ = c.compile(e.KeyExpr)
-	}
-	valueOf, valueShape := c.compile(e.ValExpr)
-	if e.CondExpr != nil {
-		when, _ = c.compile(e.CondExpr)
-	}
-	restore()
-	loop := &loop{e: e, source: source, key: key.index, value: value.index, keyOf: keyOf, valueOf: valueOf, when: when}
-	if e.KeyExpr != nil {
-		return loop.object, &Shape{Kind: Object, Open: true}
-	}
-	return loop.list, &Shape{Kind: List, Element: valueShape}
+	return intro + some(names) + "."
 }
 
-// bind brings loop variables into sight and returns what takes them out again.
-func (c *compiler) bind(vars map[string]local) func() {
-	before := map[string]*local{}
-	for name, l := range vars {
-		if name == "" {
-			continue
-		}
-		if old, ok := c.names[name]; ok {
-			before[name] = &old
-		} else {
-			before[name] = nil
-		}
-		c.names[name] = l
+// some lists names, not all when there are many.
+func some(names []string) string {
+	const most = 20
+	if len(names) <= most {
+		return strings.Join(names, ", ")
 	}
-	return func() {
-		for name, old := range before {
-			if old == nil {
-				delete(c.names, name)
-			} else {
-				c.names[name] = *old
-			}
-		}
-	}
-}
-
-// loop is a compiled for expression.
-type loop struct {
-	e                    *hclsyntax.ForExpr
-	source               closure
-	key, value           int
-	keyOf, valueOf, when closure
-}
-
-func (l *loop) list(f *frame) (any, error) {
-	out := []any{}
-	err := l.each(f, func() error {
-		v, err := l.valueOf(f)
-		out = append(out, v)
-		return err
-	})
-	return out, err
-}
-
-func (l *loop) object(f *frame) (any, error) {
-	out := map[string]any{}
-	err := l.each(f, func() error {
-		k, err := l.keyOf(f)
-		if err != nil {
-			return err
-		}
-		name, ok := toText(k)
-		if !ok {
-			return fail(l.e.KeyExpr.Range(), "expr.wrong_type", "a %s can't be the name of a field", kind(k))
-		}
-		v, err := l.valueOf(f)
-		if err != nil {
-			return err
-		}
-		old, taken := out[name]
-		switch {
-		case l.e.Group:
-			list, _ := old.([]any)
-			out[name] = append(list, v)
-		case taken:
-			return fail(l.e.KeyExpr.Range(), "expr.duplicate_key", "two elements give the field %q; use … after the value to group them", name)
-		default:
-			out[name] = v
-		}
-		return nil
-	})
-	return out, err
-}
-
-func (l *loop) each(f *frame, body func() error) error {
-	source, err := l.source(f)
-	if err != nil {
-		return err
-	}
-	visit := func(k, v any) error {
-		f.locals[l.key], f.locals[l.value] = k, v
-		if l.when != nil {
-			keep, err := l.when(f)
-			if err != nil {
-				return err
-			}
-			if ok, err := toBool(keep, l.e.CondExpr.Range()); err != nil || !ok {
-				return err
-			}
-		}
-		return body()
-	}
-	switch source := source.(type) {
-	case []any:
-		for i, v := range source {
-			if err := visit(record.Int(int64(i)), v); err != nil {
-				return err
-			}
-		}
-		return nil
-	case map[string]any:
-		for _, k := range sortedKeys(source) {
-			if err := visit(k, source[k]); err != nil {
-				return err
-			}
-		}
-		return nil
-	case nil:
-		return fail(l.e.CollExpr.Range(), "expr.null_value", "null can't be gone through; use coalesce(…, []) where a list may be missing")
-	}
-	return fail(l.e.CollExpr.Range(), "expr.wrong_type", "a %s can't be gone through: it takes a list or an object", kind(source))
+	return strings.Join(names[:most], ", ") + " …"
 }

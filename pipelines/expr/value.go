@@ -17,6 +17,9 @@ var decimals = &apd.Context{
 	Traps: apd.DefaultTraps,
 }
 
+// maxBinaryExponent bounds the numbers in a project's text: written out, they have some thousand digits at most.
+const maxBinaryExponent = 4096
+
 // FromCty converts a value of HCL's own to a record value.
 func FromCty(v cty.Value) (any, error) {
 	v, _ = v.UnmarkDeep()
@@ -30,6 +33,9 @@ func FromCty(v cty.Value) (any, error) {
 	case v.Type() == cty.Bool:
 		return v.True(), nil
 	case v.Type() == cty.Number:
+		if e := v.AsBigFloat().MantExp(nil); e > maxBinaryExponent || e < -maxBinaryExponent {
+			return nil, fmt.Errorf("the number is too long")
+		}
 		return record.Number(v.AsBigFloat().Text('f', -1)), nil
 	case v.CanIterateElements() && (v.Type().IsObjectType() || v.Type().IsMapType()):
 		out := map[string]any{}
@@ -55,7 +61,17 @@ func FromCty(v cty.Value) (any, error) {
 	return nil, fmt.Errorf("a %s has no place in a record", v.Type().FriendlyName())
 }
 
-func kind(v any) string { return record.Kind(v) }
+// kind names a value's type with its article.
+func kind(v any) string {
+	switch name := record.Kind(v); name {
+	case "null":
+		return name
+	case "object":
+		return "an object"
+	default:
+		return "a " + name
+	}
+}
 
 // toText converts as HCL does: numbers and bools become text by themselves, null and collections do not.
 func toText(v any) (string, bool) {
@@ -75,12 +91,39 @@ func toText(v any) (string, bool) {
 
 // plain is a number's text without exponent and needless zeros, as HCL writes numbers.
 func plain(n record.Number) string {
+	if s := string(n); isPlain(s) {
+		return s
+	}
 	d, err := n.Decimal()
 	if err != nil {
 		return string(n)
 	}
 	d.Reduce(d)
+	if d.IsZero() {
+		return "0"
+	}
 	return d.Text('f')
+}
+
+// isPlain tells whether a number is written as plain would write it.
+func isPlain(s string) bool {
+	if s == "0" {
+		return true
+	}
+	point := false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.' && i > 0 && s[i-1] != '-':
+			point = true
+		case c == '-' && i == 0:
+		case c < '0' || c > '9':
+			return false
+		}
+	}
+	if s == "" || point && s[len(s)-1] == '0' || s[len(s)-1] == '.' {
+		return false
+	}
+	return s[0] >= '1' && s[0] <= '9' || len(s) > 1 && (s[0] == '0' && s[1] == '.' || s[0] == '-' && s[1] != '0')
 }
 
 func toBool(v any, rng hcl.Range) (bool, error) {
@@ -88,13 +131,16 @@ func toBool(v any, rng hcl.Range) (bool, error) {
 	case bool:
 		return v, nil
 	case string:
-		if v == "true" || v == "false" {
-			return v == "true", nil
+		switch v {
+		case "true", "1":
+			return true, nil
+		case "false", "0":
+			return false, nil
 		}
 	case nil:
 		return false, fail(rng, "expr.null_value", "this is null where true or false is needed")
 	}
-	return false, fail(rng, "expr.wrong_type", "this is a %s where true or false is needed", kind(v))
+	return false, fail(rng, "expr.wrong_type", "this is %s where true or false is needed", kind(v))
 }
 
 // toDecimal converts numbers and texts that are numbers.
@@ -102,8 +148,8 @@ func toDecimal(v any, rng hcl.Range) (*apd.Decimal, error) {
 	switch v := v.(type) {
 	case record.Number:
 		d, err := v.Decimal()
-		if err != nil {
-			return nil, fail(rng, "expr.wrong_type", "%v", err)
+		if err != nil || d.Form != apd.Finite {
+			return nil, fail(rng, "expr.wrong_type", "%q is not a number", string(v))
 		}
 		return d, nil
 	case string:
@@ -115,14 +161,7 @@ func toDecimal(v any, rng hcl.Range) (*apd.Decimal, error) {
 	case nil:
 		return nil, fail(rng, "expr.null_value", "this is null where a number is needed")
 	}
-	return nil, fail(rng, "expr.wrong_type", "this is a %s where a number is needed", kind(v))
-}
-
-func fromDecimal(d *apd.Decimal) record.Number {
-	if d.Exponent > 0 {
-		d.Reduce(d)
-	}
-	return record.FromDecimal(d)
+	return nil, fail(rng, "expr.wrong_type", "this is %s where a number is needed", kind(v))
 }
 
 func toIndex(v any) (int64, bool) {

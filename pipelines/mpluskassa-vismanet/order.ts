@@ -19,24 +19,28 @@ const cent = 2;
 
 export default function (order: any, ctx: any) {
   const relation = order.relation ?? {};
-  const invoice = order.invoiceAddress ?? {};
-  const delivery = order.deliveryAddress ?? invoice;
-  const total = Decimal(order.totalInclAmount ?? 0);
+  const invoice = filled(order.invoiceAddress) ?? {};
+  const delivery = filled(order.deliveryAddress) ?? invoice;
+  const buyer = customer(relation, invoice, ctx);
+  if (buyer === null && ctx.vars.default_debtor === "") {
+    ctx.fail("the order has no customer with an e-mail address, and no default_debtor is set", { field: "relation.email" });
+  }
+  const { taken, total } = take(order, ctx);
   const isReturn = total.lt(zero);
   const sign = isReturn ? Decimal(-1) : Decimal(1);
-  const { lines, rounding, vatCharged } = price(order, total, sign, ctx);
+  const { lines, rounding, vatCharged } = price(order, taken, total, sign, ctx);
 
   return {
     orderId: order.orderId,
     reference: order.reference,
     employeeNumber: order.employeeNumber,
-    date: order.financialDate,
+    date: order.financialDate ?? order.entryTimestamp?.slice(0, 10),
     description: cutText(cleanText(`Till order ${order.reference}`), 255),
     deliveryMethod: order.deliveryMethod ?? null,
     paymentMethod: order.paymentList?.[0]?.method ?? order.paymentMethod ?? null,
     isReturn,
     vatCharged,
-    customer: customer(relation, invoice, ctx),
+    customer: buyer,
     billing: { address: orderAddress(invoice, relation, ctx), contact: contact(invoice, relation) },
     delivery: {
       address: customerAddress(delivery, relation, ctx),
@@ -81,6 +85,11 @@ function contact(address: any, relation: any) {
 
 // ---- where
 
+// filled is the address when anything stands in it.
+function filled(address: any): any {
+  return Object.values(address ?? {}).some((v) => text(v) !== null) ? address : null;
+}
+
 interface Place {
   line: string;
   postalCode: string | null;
@@ -119,19 +128,48 @@ function text(v: unknown): string | null {
 
 // ---- how much
 
-interface Priced {
+interface Taken {
   source: any;
+  quantity: Amount;
   incl: Amount; // what the customer paid for the line
   rate: Amount; // percent
 }
 
+// take reads the lines that count, less what of them was cancelled, and the total that they must come to.
+function take(order: any, ctx: any): { taken: Taken[]; total: Amount } {
+  const free = order.vatMethod === "VAT-METHOD-SHIFTED" || order.vatMethod === "VAT-METHOD-NONE";
+  let full = zero;
+  const taken: Taken[] = [];
+  for (const source of order.lineList ?? []) {
+    const data = source.data ?? {};
+    if (!source.articleNumber && !source.data) continue; // a line of text
+    const ordered = Decimal(data.quantity ?? 0);
+    const quantity = ordered.minus(Decimal(data.cancelledQuantity ?? 0));
+    const ofLine = Decimal(data.totalInclAmount ?? ordered.times(Decimal(data.price ?? 0)).round(cent));
+    full = full.plus(ofLine);
+    if (quantity.isZero() && !ordered.isZero()) continue;
+    const incl = quantity.eq(ordered) ? ofLine : ofLine.times(quantity).div(ordered, cent);
+    taken.push({ source, quantity, incl, rate: free ? zero : Decimal(data.vatPercentage ?? 0) });
+  }
+  const total = Decimal(order.totalInclAmount ?? full);
+  const left = sum(taken.map((t) => t.incl));
+  const partly = !left.eq(full);
+  if (partly && !total.eq(full) && !total.eq(left)) {
+    ctx.fail(
+      `parts of the order are cancelled, and its total of ${total.toFixed(cent)} is neither that of all lines, ` +
+        `${full.toFixed(cent)}, nor that of what is left, ${left.toFixed(cent)}`,
+      { field: "totalInclAmount" },
+    );
+  }
+  return { taken, total: partly ? left : total };
+}
+
 // price turns amounts with VAT into unit prices without, so that what Visma.net books is what the till took. It
-// works per VAT rate, as the till and Visma.net both do: the net amount of a rate is fixed first, then divided over
-// its lines.
-function price(order: any, total: Amount, sign: Amount, ctx: any) {
-  const priced = spread(order, total);
-  const byRate = new Map<string, Priced[]>();
-  for (const p of priced) {
+// works per VAT rate, as the till and Visma.net both do: the net amount of a rate is fixed first, by the till's own
+// account where it has one, then divided over its lines.
+function price(order: any, taken: Taken[], total: Amount, sign: Amount, ctx: any) {
+  const byRate = new Map<string, Taken[]>();
+  for (const p of spread(taken, total)) {
     const key = rateKey(p.rate);
     byRate.set(key, [...(byRate.get(key) ?? []), p]);
   }
@@ -141,7 +179,7 @@ function price(order: any, total: Amount, sign: Amount, ctx: any) {
   for (const [rate, group] of byRate) {
     const percent = Decimal(rate).div(100, 6);
     const incl = sum(group.map((p) => p.incl));
-    const net = incl.div(percent.plus(1), cent);
+    const net = ownNet(order, rate, incl) ?? incl.div(percent.plus(1), cent);
     const category = ctx.vars.vat_categories[rate];
     if (category === undefined) {
       ctx.fail(`no tax category is set for a VAT rate of ${rate} %; add it to vat_categories`, { field: "vatPercentage" });
@@ -156,27 +194,32 @@ function price(order: any, total: Amount, sign: Amount, ctx: any) {
   return { lines, rounding: roundingLine(off, total, booked, sign, ctx), vatCharged };
 }
 
+// ownNet is the till's net amount of a VAT rate, if its account of the rate is about these very lines.
+function ownNet(order: any, rate: string, incl: Amount): Amount | null {
+  const own = (order.vatGroupList ?? []).filter((g: any) => rateKey(Decimal(g.vatPercentage ?? 0)) === rate);
+  if (own.length !== 1 || own[0].exclAmount == null || own[0].vatAmount == null) return null;
+  const net = Decimal(own[0].exclAmount);
+  return net.plus(Decimal(own[0].vatAmount)).eq(incl) ? net : null;
+}
+
 // spread gives each line its share of what the order as a whole was discounted by.
-function spread(order: any, total: Amount): Priced[] {
-  const lines: Priced[] = (order.lineList ?? []).map((source: any) => {
-    const data = source.data ?? {};
-    const quantity = Decimal(data.quantity ?? 0);
-    const incl = data.totalInclAmount ?? quantity.times(Decimal(data.price ?? 0)).round(cent);
-    return { source, incl: Decimal(incl), rate: Decimal(data.vatPercentage ?? 0) };
-  });
+function spread(lines: Taken[], total: Amount): Taken[] {
   const difference = total.minus(sum(lines.map((p) => p.incl)));
   if (difference.isZero() || lines.length === 0) return lines;
   const shares = allocate(difference, lines.map((p) => p.incl));
   return lines.map((p, i) => ({ ...p, incl: p.incl.plus(shares[i]) }));
 }
 
-function line(p: Priced, net: Amount, sign: Amount, taxCategory: string, ctx: any): Line {
+function line(p: Taken, net: Amount, sign: Amount, taxCategory: string, ctx: any): Line {
   const data = p.source.data ?? {};
-  const quantity = Decimal(data.quantity ?? 0).times(sign);
+  const quantity = p.quantity.times(sign);
   const wanted = net.times(sign);
-  const sku = text(p.source.sku) ?? text(p.source.product?.pluNumber) ?? text(p.source.pluNumber) ?? String(p.source.articleNumber);
+  const sku = text(p.source.sku);
+  if (sku === null) {
+    return ctx.fail(`the article ${p.source.articleNumber} ("${p.source.text ?? ""}") has no SKU in the till`, { field: "lineList.sku" });
+  }
   const shared = { sku, text: cutText(cleanText(p.source.text ?? sku), 256), quantity, taxCategory };
-  const full = Decimal(data.price ?? 0).times(Decimal(data.quantity ?? 0)).round(cent);
+  const full = Decimal(data.price ?? 0).times(p.quantity).round(cent);
   if (quantity.isZero()) {
     return { ...shared, quantity: Decimal(1), unitPrice: wanted, discountAmount: zero };
   }

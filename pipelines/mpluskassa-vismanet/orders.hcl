@@ -18,7 +18,7 @@ pipeline "orders" {
   }
 
   filter "not_cancelled" {
-    keep   = coalesce(record.cancelState, "ORDER-CANCEL-STATE-NOTHING") == "ORDER-CANCEL-STATE-NOTHING"
+    keep   = record.cancelState != "ORDER-CANCEL-STATE-COMPLETE"
     reason = "cancelled in the till"
   }
 
@@ -53,12 +53,8 @@ pipeline "orders" {
       vat_categories = var.vat_categories
       price_decimals = var.price_decimals
       rounding_item  = var.rounding_item
+      default_debtor = var.default_debtor
     }
-  }
-
-  filter "has_customer" {
-    keep   = record.customer != null || var.default_debtor != ""
-    reason = "no e-mail address, and no default debtor is set"
   }
 
   # The debtor, found by e-mail address: a company with its person as contact, or a person.
@@ -150,9 +146,10 @@ pipeline "orders" {
           { address = record.delivery.orderAddress, contact = record.delivery.contact },
           lookup(var.delivery_methods, coalesce(record.deliveryMethod, ""), "") == "" ? {} : { shipViaId = var.delivery_methods[record.deliveryMethod] },
         )
-        orderLines = [for line in concat(record.lines, record.rounding) : merge(
+        orderLines = [for i, line in concat(record.lines, record.rounding) : merge(
           {
-            inventoryId       = line.sku
+            # The item's own number: it may have been found by its barcode.
+            inventoryId       = try(item[i].inventoryNumber, line.sku)
             description       = line.text
             quantity          = line.quantity
             unitPrice         = line.unitPrice

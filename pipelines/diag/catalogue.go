@@ -1,0 +1,106 @@
+package diag
+
+import (
+	"maps"
+	"slices"
+)
+
+// Codes lists every code that loading a project and evaluating its expressions can give, sorted.
+func Codes() []string { return slices.Sorted(maps.Keys(catalogue)) }
+
+// Explain is the help for a code: what it means and what to do. It is "" for a code that is not in the catalogue.
+func Explain(code string) string { return catalogue[code] }
+
+var catalogue = map[string]string{
+	// ---- the text of a project
+	"lang.no_project": "The folder has no *.hcl file. Name the folder that holds your pipelines, or " +
+		"begin one with kopru init.",
+	"lang.unreadable": "A file can't be read, is not text in UTF-8, or is larger than 1 MiB. Check its " +
+		"rights and its encoding.",
+	"lang.syntax": "The text can't be understood. Look at the place and just before it: a bracket or a quote is missing or is " +
+		"too many, or an = stands where a block begins. Mistakes further down in the same file are told once it can be read.",
+	"lang.unknown_block":     "There is no block of this name here. If it is a setting, write it with an equals sign.",
+	"lang.unknown_attribute": "There is no setting of this name here. The message lists those there are.",
+	"lang.missing_attribute": "The block does not work without this setting.",
+	"lang.missing_block": "The block does not work without another block in it, such as a pipeline without " +
+		"a source.",
+	"lang.labels": "A block is followed by names in quotes, and this one has too few or too many of them.",
+	"lang.name": "A name that expressions refer to begins with a letter and has only letters, " +
+		"digits, _ and -.",
+	"lang.reserved":  "The name has a meaning in expressions already, such as record or var.",
+	"lang.duplicate": "The same thing is said twice, and only one of them could count. Remove or rename one.",
+	"lang.conflict":  "Two settings exclude each other.",
+	"lang.order":     "Steps run in the order of the text, and the source is the first.",
+	"lang.version":   "Another version is installed than the require block asks for.",
+
+	// ---- connectors
+	"lang.unknown_connector": "No program kopru-connector-NAME was found beside kopru, in $KOPRU_CONNECTORS or in .kopru/connectors, or it can't " +
+		"be used. See kopru connector list.",
+	"lang.unknown_connection": "No connection block declares it. References are written connector.name, without quotes.",
+	"lang.unknown_entity": "The connector has no such entity. A step's label is its entity unless `entity` " +
+		"says another.",
+	"lang.unsupported": "The connector can't do this with the entity: read, look up, write or update. " +
+		"See kopru connector schema.",
+	"lang.unknown_field": "There is no field of this name. Names are case-sensitive. See kopru connector " +
+		"schema for the fields of an entity.",
+	"lang.unwritable_field": "The field exists but can't be used like this: it is read-only, can't be " +
+		"updated, or can't be looked up by.",
+	"lang.missing_field": "The entity can't be created without this field.",
+	"lang.no_match": "A sink without match can't tell whether a record is there already when the answer to a create is lost. The record then " +
+		"becomes a dead letter. Add match with what identifies it in the target.",
+
+	// ---- values
+	"lang.wrong_type":  "The value is of another type than is needed, such as a text where a number is needed.",
+	"lang.wrong_value": "The value is of the right type and still not possible. The message says what is.",
+	"lang.sensitive":   "A secret would be stored or shown. Secrets belong in the settings of a connection.",
+	"lang.plain_secret": "A secret stands in the text of the project, for all to see who can read it. " +
+		"Take it from the environment with env().",
+	"lang.unknown_name": "Nothing of this name can be used here. A text stands in quotes.",
+	"lang.unknown_function": "There is no function of this name. What is not there can be written in " +
+		"JavaScript, as a transform with script.",
+	"lang.arguments":  "The function takes another number of arguments.",
+	"lang.later_step": "The name is that of a step further down, which has not run yet. Move one of them.",
+	"lang.record_time": "The value is worked out when the project is loaded, and the name is there only " +
+		"when a record comes along.",
+	"lang.load_time": "env() and file() are called when the project is loaded, so their arguments " +
+		"can't come from a record.",
+	"lang.cycle": "Locals need each other in a circle, so that none can be worked out first.",
+
+	// ---- variables
+	"var.undeclared": "An expression uses a variable or local that nobody declares.",
+	"var.unknown":    "A value is given for a variable that no variable block declares.",
+	"var.missing": "A variable without a default was given no value. Set it in kopru.vars.hcl, as " +
+		"KOPRU_VAR_name or with --var.",
+	"var.invalid":   "The value is not of the variable's type, or is against one of its validation rules.",
+	"var.type":      "Types are string, number, bool, any, list(…), set(…), map(…), tuple([…]) and object({ … }).",
+	"var.reference": "A variable's value can't depend on other variables or on locals. Work out what does in locals.",
+
+	// ---- evaluating
+	"expr.null_value": "A value is null where something is needed of it. Use coalesce(value, otherwise) " +
+		"or try(expression, otherwise).",
+	"expr.wrong_type":       "A value is of another type than the expression needs.",
+	"expr.out_of_range":     "The list is shorter than that. try(list[0], null) allows for it.",
+	"expr.division_by_zero": "The divisor is zero. Test for it: divisor == 0 ? null : amount / divisor.",
+	"expr.number":           "The result is no number that can be written: it is too large or not determined.",
+	"expr.duplicate_key":    "Two elements give the same field. Put … after the value to collect both in a list.",
+	"expr.function":         "The function can't work with what it was given. The message says why.",
+	"expr.failed":           "The expression has no value.",
+
+	// ---- scripts
+	"transform.import":     "A script, or a file it imports, can't be found in the project.",
+	"transform.syntax":     "The script can't be understood. It is JavaScript or TypeScript, up to ES2022.",
+	"transform.no_default": "A script exports the function to call: export default function (record, ctx) { … }.",
+	"transform.regex":      "The regular expression could run without end, or does not mean what it says.",
+	"transform.limits":     "A limit of the script is not possible.",
+	"transform.threw":      "The script threw an error.",
+	"transform.rejected":   "The script refused the record with ctx.fail.",
+	"transform.timeout":    "The script took longer than its limit. Raise limits.time, or let it do less.",
+	"transform.depth":      "The script's functions call each other too deeply, mostly without end.",
+	"transform.output":     "The script's result is larger than its limit. Raise limits.output, or return less.",
+	"transform.inexact_number": "The script's result has a binary fraction, which money must not. Compute with " +
+		"Decimal from kopru/std.",
+	"transform.bad_value": "The script's result holds something that is no JSON, such as a function.",
+	"transform.no_result": "The script returned nothing. End it with return, also in every branch.",
+	"transform.pending":   "The script returned a promise that waits for something that will not come.",
+	"transform.crashed":   "The script engine failed. This is a mistake of ours; please report it with the script.",
+}

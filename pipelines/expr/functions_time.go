@@ -1,0 +1,80 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// zones keeps time zones, which are files on disk.
+type zones struct{ known sync.Map }
+
+func (z *zones) load(name any) (*time.Location, error) {
+	if v, ok := z.known.Load(name); ok {
+		return v.(*time.Location), nil
+	}
+	s, ok := name.(string)
+	if !ok {
+		return nil, fmt.Errorf("a time zone is a text such as Europe/Amsterdam, not %s", kind(name))
+	}
+	location, err := time.LoadLocation(s)
+	if err != nil || s == "Local" { // the same answer on every machine
+		return nil, fmt.Errorf("there is no time zone %q; write it like Europe/Amsterdam", s)
+	}
+	z.known.Store(name, location) // there are some hundreds in all
+	return location, nil
+}
+
+func timeFunctions() []Function {
+	var known zones
+	return []Function{
+		{
+			Name: "date", Doc: "The day of a point in time, in a zone (default UTC).",
+			Example: `date("2026-12-31T23:30:00Z", "Europe/Amsterdam")`, Result: `"2027-01-01"`, Min: 1, Max: 2, Returns: String,
+			Call: func(args []any) (any, error) { return known.format(args, "YYYY-MM-DD") },
+		},
+		{
+			Name: "formatdate", Doc: "A point in time in a layout of YYYY MM DD hh mm ss, in a zone (default UTC).",
+			Example: `formatdate("DD-MM-YYYY hh:mm", "2026-01-31T09:05:00Z")`, Result: `"31-01-2026 09:05"`, Min: 2, Max: 3, Returns: String,
+			Call: func(args []any) (any, error) {
+				layout, ok := args[0].(string)
+				if !ok {
+					return nil, errors.New("the first argument is the layout")
+				}
+				return known.format(args[1:], layout)
+			},
+		},
+	}
+}
+
+// format writes a point in time; args are the point and maybe the zone. Null stays null. A time without a zone is
+// taken to be in the zone.
+func (z *zones) format(args []any, layout string) (any, error) {
+	location := time.UTC
+	if len(args) > 1 {
+		var err error
+		if location, err = z.load(args[1]); err != nil {
+			return nil, err
+		}
+	}
+	if args[0] == nil {
+		return nil, nil
+	}
+	s, _ := toText(args[0])
+	for _, shape := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(shape, s, location); err == nil {
+			return written(t.In(location), layout), nil
+		}
+	}
+	return nil, fmt.Errorf("%q is no point in time; write it like 2026-01-31T09:05:00+01:00", s)
+}
+
+// written fills the layout in. Go's own layouts would take a 1 or a 2 in it for a month or a day.
+func written(t time.Time, layout string) string {
+	return strings.NewReplacer(
+		"YYYY", t.Format("2006"), "MM", t.Format("01"), "DD", t.Format("02"),
+		"hh", t.Format("15"), "mm", t.Format("04"), "ss", t.Format("05"),
+	).Replace(layout)
+}

@@ -1,0 +1,66 @@
+package pipelines
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kopru-io/kopru/pipelines/expr"
+)
+
+// Functions returns every function that expressions may call, in order of their names, for the reference.
+func Functions() []expr.Function {
+	l := &loader{project: &Project{}}
+	all := expr.Functions()
+	for _, f := range []expr.Function{l.envFunction(), l.fileFunction()} {
+		all[f.Name] = f
+	}
+	out := make([]expr.Function, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[name])
+	}
+	return out
+}
+
+func (l *loader) envFunction() expr.Function {
+	return expr.Function{
+		Name: "env", Doc: "A variable of the environment, or the last argument when it is not set.",
+		Example: `env("NOT_SET", "x")`, Result: `"x"`, Min: 1, Max: 2, LoadTime: true,
+		Call: func(args []any) (any, error) {
+			name, ok := args[0].(string)
+			if !ok {
+				return nil, errors.New("the name of a variable is needed")
+			}
+			if v, ok := l.opts.Env(name); ok && v != "" {
+				return v, nil
+			}
+			if len(args) == 2 {
+				return args[1], nil
+			}
+			return nil, fmt.Errorf("%s is not set in the environment; set it before you start kopru", name)
+		},
+	}
+}
+
+func (l *loader) fileFunction() expr.Function {
+	return expr.Function{
+		Name: "file", Doc: "The text of a file of the project.", Example: `file("greeting.txt")`, Result: `"hello"`,
+		Min: 1, Max: 1, Returns: expr.String, LoadTime: true,
+		Call: func(args []any) (any, error) {
+			name, _ := args[0].(string)
+			if name == "" || !filepath.IsLocal(name) {
+				return nil, fmt.Errorf("%q is no file inside the project", name)
+			}
+			data, err := os.ReadFile(filepath.Join(l.project.Dir, name))
+			var problem *fs.PathError
+			if errors.As(err, &problem) {
+				return nil, fmt.Errorf("%s can't be read: %w", name, problem.Err)
+			}
+			return string(data), err
+		},
+	}
+}
