@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kopru-io/kopru/plugins/host"
 )
 
 // checked is the answer of one connection.
@@ -37,7 +39,7 @@ func (c *cli) checkCommand() *cobra.Command {
 			failed := false
 			for _, def := range p.Connections {
 				answer := checked{Connection: def.Address(), OK: true}
-				conn, err := p.host.Connect(cmd.Context(), def.Type, def.Name, def.Config)
+				conn, err := p.host.Connect(cmd.Context(), host.Target{Type: def.Type, Name: def.Name, Config: def.Config})
 				if err != nil {
 					answer.OK = false
 					answer.Problems = []problem{{Summary: err.Error()}}

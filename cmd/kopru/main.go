@@ -83,7 +83,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a *.vars.hcl `file` (may be repeated)")
 	root.AddCommand(
 		c.validateCommand(), c.checkCommand(), c.planCommand(), c.runCommand(),
-		c.activityCommand(), c.deadCommand(), c.connectorCommand(), c.versionCommand(),
+		c.activityCommand(), c.deadCommand(), c.connectorCommand(), c.explainCommand(), c.versionCommand(),
 	)
 	return root
 }

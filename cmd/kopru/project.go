@@ -52,7 +52,7 @@ func (c *cli) load(ctx context.Context, dir string) (*project, error) {
 		vars[name] = value
 	}
 	p, diags := pipelines.Load(dir, pipelines.Options{
-		Catalog: catalog{ctx, h}, Vars: vars, VarFiles: c.varFiles, Env: c.env,
+		Catalog: catalog{ctx, h}, Vars: vars, VarFiles: c.varFiles, Env: c.env, Version: version,
 	})
 	if err := c.tell(p, diags); err != nil {
 		h.Close()
@@ -140,7 +140,7 @@ func (c *cli) newHost(dir string, log *slog.Logger) *host.Host {
 		cache = os.TempDir()
 	}
 	return host.New(host.Options{
-		Dirs: dirs, CacheDir: filepath.Join(cache, "kopru", "manifests"), Log: log, Stdout: c.stdout,
+		Dirs: dirs, WorkDir: dir, CacheDir: filepath.Join(cache, "kopru", "manifests"), Log: log, Stdout: c.stdout,
 	})
 }
 

@@ -52,7 +52,7 @@ func (c *cli) run(ctx context.Context, dir string, names []string, once bool) er
 	summaries := &summaries{byName: map[string]run.Summary{}}
 	progress := newProgress(c)
 	runner.Progress = progress.show
-	scheduler, err := c.scheduler(ctx, p, picked, runner, store, summaries)
+	scheduler, err := c.scheduler(ctx, p, picked, runner, store, summaries, once)
 	if err != nil {
 		return err
 	}
@@ -65,6 +65,7 @@ func (c *cli) run(ctx context.Context, dir string, names []string, once bool) er
 		fmt.Fprintf(c.err, "running %d pipelines; end with Ctrl-C\n", len(picked))
 		<-ctx.Done()
 	}
+	runner.Drain()
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	stopErr := scheduler.Stop(stopCtx)
@@ -80,18 +81,18 @@ func (c *cli) run(ctx context.Context, dir string, names []string, once bool) er
 
 func (c *cli) scheduler(
 	ctx context.Context,
-	p *project, picked []*pipelines.Pipeline, runner *run.Runner, store *state.Store, done *summaries,
+	p *project, picked []*pipelines.Pipeline, runner *run.Runner, store *state.Store, done *summaries, once bool,
 ) (*schedule.Scheduler, error) {
 	byName := map[string]*pipelines.Pipeline{}
 	every := map[string]time.Duration{}
 	for _, pipeline := range picked {
 		byName[pipeline.Name] = pipeline
-		if pipeline.Every > 0 {
+		if pipeline.Every > 0 && !once {
 			every[pipeline.Name] = pipeline.Every
 		}
 	}
 	return schedule.New(ctx, store, schedule.Options{
-		Node: runner.Node, Log: p.log, MaxWorkers: max(4, len(picked)), Every: every,
+		Node: runner.Node, Log: p.log, MaxWorkers: max(4, len(picked)), Every: every, OnlyOwn: once,
 		Work: func(ctx context.Context, job schedule.Job) error {
 			pipeline := byName[job.Pipeline]
 			if pipeline == nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // version is set by the build.
-var version = "dev"
+var version = "0.1.0"
 
 func (c *cli) versionCommand() *cobra.Command {
 	return &cobra.Command{

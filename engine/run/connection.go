@@ -20,15 +20,18 @@ type Remote interface {
 	Writer(ctx context.Context, start *protocol.WriteStart) (Writer, error)
 }
 
-// Stream is a read in progress. Next returns io.EOF at the end.
+// Stream is a read in progress. Next returns io.EOF at the end, and End then the cursor to go on from.
 type Stream interface {
 	Next() (*protocol.Batch, error)
+	End() string
 	Committed(cursor string)
 	Close() error
 }
 
-// Writer writes to one entity; Write may be called from several goroutines.
+// Writer writes to one entity; Write may be called from several goroutines. Position is where an append-only target
+// stood when the writer was opened.
 type Writer interface {
+	Position() string
 	Write(ctx context.Context, ops []*protocol.Op) (*protocol.WriteResults, error)
 	Close() error
 }

@@ -2,11 +2,13 @@ package run
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 )
@@ -25,6 +27,7 @@ type execution struct {
 	startedAt time.Time
 	plan      *planner // nil = this is a run
 	progress  func(Progress)
+	draining  <-chan struct{} // closed when no more is to be read
 
 	shape       []pipelines.Step // steps that need no remote system: run on whole batches, in parallel
 	rest        []pipelines.Step // from the first one that does: run per record, in lanes
@@ -32,7 +35,8 @@ type execution struct {
 	appendSinks []*pipelines.Sink
 	slots       int
 	lanes       *lanes
-	held        heldKeys
+	held        *heldKeys
+	unsettled   *unsettled
 	runValue    map[string]any
 
 	seq    int64        // of the last record read
@@ -43,7 +47,8 @@ type execution struct {
 func newExecution(p *pipelines.Pipeline) *execution {
 	e := &execution{
 		pipeline: p, conns: map[string]*connection{}, writers: map[*pipelines.Sink]Writer{}, lanes: newLanes(),
-		slots: pipelines.FirstFreeSlot, sinks: map[string]state.SinkCounts{},
+		unsettled: newUnsettled(),
+		slots:     pipelines.FirstFreeSlot, sinks: map[string]state.SinkCounts{},
 	}
 	i := 0
 	for i < len(p.Steps) && isShaping(p.Steps[i]) {
@@ -52,7 +57,7 @@ func newExecution(p *pipelines.Pipeline) *execution {
 	e.shape, e.rest = p.Steps[:i], p.Steps[i:]
 	if len(p.Steps) == 1 && i == 1 {
 		if s, ok := p.Steps[0].(*pipelines.Sink); ok && s.Set == nil && s.When == nil && s.ForEach == nil {
-			e.through = s
+			e.through, e.shape = s, nil
 		}
 	}
 	for _, step := range p.Steps {
@@ -123,6 +128,11 @@ func (e *execution) openWriter(ctx context.Context, s *pipelines.Sink, position 
 		return err
 	}
 	e.writers[s] = w
+	if at := w.Position(); position == "" && at != "" {
+		return e.settle(ctx, state.Settlement{
+			Run: e.id, Fence: e.fence, Pipeline: e.pipeline.Name, Positions: map[string]string{s.Name: at},
+		})
+	}
 	return nil
 }
 
@@ -136,9 +146,13 @@ func (e *execution) closeWriters() {
 
 // prepare gives an item its scope. The payload is decoded here, once, and only when a step will look inside.
 func (e *execution) prepare(it *item) {
+	var failure *host.Failure
+	if errors.As(host.AsError(it.record.GetFailure(), nil), &failure) {
+		it.dead("source", fromFailure(failure))
+		return
+	}
 	if e.through != nil && e.plan == nil {
 		it.outs = []output{{e.through, it.record.GetPayload()}}
-		it.outcome = state.Delivered
 		return
 	}
 	doc, err := record.Decode(it.record.GetPayload())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 )
@@ -24,6 +25,7 @@ const window = 8
 type batch struct {
 	items     []*item
 	cursor    string // "" = does not move the cursor
+	more      bool   // not to be settled without the next one
 	pending   atomic.Int64
 	done      chan struct{} // closed when every item has its outcome
 	positions map[string]string
@@ -53,7 +55,7 @@ type flow struct {
 	shaping  *stream.Stream
 	lanePool *pool.Pool
 	toAppend chan *batch
-	toSettle chan *batch
+	toSettle chan []*batch
 
 	fail context.CancelCauseFunc
 }
@@ -67,7 +69,7 @@ func (e *execution) run(ctx context.Context, source Stream, parked []state.Held)
 		shaping:  stream.New().WithMaxGoroutines(runtime.GOMAXPROCS(0)),
 		lanePool: pool.New().WithMaxGoroutines(e.laneCount()),
 		toAppend: make(chan *batch, window),
-		toSettle: make(chan *batch, window),
+		toSettle: make(chan []*batch, window),
 	}
 	unblock := context.AfterFunc(ctx, func() { _ = source.Close() }) // a read that waits would wait for ever
 	defer unblock()
@@ -99,13 +101,19 @@ func (f *flow) readAll(ctx context.Context, parked []state.Held) {
 	if len(parked) > 0 {
 		f.admit(ctx, newBatch(f.revive(parked), ""))
 	}
-	for ctx.Err() == nil {
+	defer f.closeOnDrain()()
+	for ctx.Err() == nil && !f.isDraining() {
 		b, err := f.source.Next()
 		if errors.Is(err, io.EOF) {
+			if end := f.source.End(); end != "" {
+				f.admit(ctx, newBatch(nil, end))
+			}
 			return
 		}
 		if err != nil {
-			f.fail(err)
+			if !f.isDraining() {
+				f.fail(err)
+			}
 			return
 		}
 		items := make([]*item, len(b.GetRecords()))
@@ -116,14 +124,40 @@ func (f *flow) readAll(ctx context.Context, parked []state.Held) {
 			storage[i] = item{record: r, seq: f.seq, start: now, done: make(chan struct{})}
 			items[i] = &storage[i]
 		}
-		f.admit(ctx, newBatch(items, b.GetCursor()))
+		next := newBatch(items, b.GetCursor())
+		next.more = b.GetMore()
+		f.admit(ctx, next)
 	}
+}
+
+func (f *flow) isDraining() bool {
+	select {
+	case <-f.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// closeOnDrain ends a read that waits when no more is to be read; what was read before goes its way to the end.
+func (f *flow) closeOnDrain() (stop func()) {
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-f.draining:
+			_ = f.source.Close() // Next tells
+		case <-over:
+		}
+	})
+	return func() { close(over); watching.Wait() }
 }
 
 // revive makes records of what was parked, to be tried again from the start with today's definition.
 func (f *flow) revive(parked []state.Held) []*item {
 	items := make([]*item, len(parked))
-	for i, h := range parked {
+	for i := range parked {
+		h := &parked[i]
 		r := &protocol.Record{Key: h.Key, Payload: h.Original, Operation: protocol.Operation_OPERATION_UPSERT}
 		if m, err := record.DecodeObject(h.Meta); err == nil {
 			r.Meta = map[string]string{}
@@ -134,7 +168,7 @@ func (f *flow) revive(parked []state.Held) []*item {
 			}
 		}
 		f.seq++
-		items[i] = &item{record: r, seq: f.seq, start: f.clock(), done: make(chan struct{}), heldID: h.ID, attempts: h.Attempts}
+		items[i] = &item{record: r, seq: f.seq, start: f.clock(), done: make(chan struct{}), again: h}
 	}
 	return items
 }
@@ -163,20 +197,25 @@ func (f *flow) shapeBatch(ctx context.Context, b *batch) {
 
 // dispatch starts the delivery of a shaped batch. It blocks while too much is under way, which holds the source.
 func (f *flow) dispatch(ctx context.Context, b *batch) {
+	if ctx.Err() != nil { // the batch may be shaped by half
+		return
+	}
 	select {
 	case f.toAppend <- b:
 	case <-ctx.Done():
 		return
 	}
-	if len(f.rest) == 0 {
-		for _, it := range b.items {
-			it.finish()
-			b.finished(it)
-		}
-		return
-	}
 	if err := f.held.load(ctx, f.execution, b); err != nil {
 		f.fail(err)
+		return
+	}
+	if len(f.rest) == 0 {
+		for _, it := range b.items {
+			f.held.check(f.execution, it)
+			it.finish()
+			f.held.note(it)
+			b.finished(it)
+		}
 		return
 	}
 	for _, it := range b.items {
@@ -214,11 +253,15 @@ func (e *execution) appended(s *pipelines.Sink, it *item) error {
 			return err
 		}
 	}
-	if fields, ok := value.(map[string]any); e.plan != nil && ok {
+	fields, err := object(s, value)
+	if err != nil {
+		return err
+	}
+	if e.plan != nil {
 		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, Fields: fields})
 		return nil
 	}
-	payload, err := record.Encode(value)
+	payload, err := record.Encode(fields)
 	if err != nil {
 		return invalid("sink.bad_value", "sink %q: %v", s.Name, err)
 	}
@@ -227,6 +270,7 @@ func (e *execution) appended(s *pipelines.Sink, it *item) error {
 }
 
 // appendAll writes the batches' outputs to append-only sinks, in order, and hands the batches on to be settled.
+// Batches that are ready at the same time share a write, and so a wait for the disk.
 func (f *flow) appendAll(ctx context.Context) {
 	defer close(f.toSettle)
 	for {
@@ -239,27 +283,62 @@ func (f *flow) appendAll(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := f.appendBatch(ctx, b); err != nil {
+		group := f.alsoReady(b)
+		if err := f.appendGroup(ctx, group); err != nil {
 			f.fail(err)
 			return
 		}
 		select {
-		case f.toSettle <- b:
+		case f.toSettle <- group:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (f *flow) appendBatch(ctx context.Context, b *batch) error {
+// alsoReady takes the batches behind b that have all their outcomes already. The first one that has not is waited
+// for, since it was taken; what is behind a part of a batch is waited for too.
+func (f *flow) alsoReady(b *batch) []*batch {
+	group := []*batch{b}
+	for len(f.appendSinks) > 0 && len(group) < window/2 {
+		select {
+		case next, ok := <-f.toAppend:
+			if !ok {
+				return group
+			}
+			group = append(group, next)
+			select {
+			case <-next.done:
+			default:
+				return group
+			}
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (f *flow) appendGroup(ctx context.Context, group []*batch) error {
+	for _, b := range group {
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 	for _, s := range f.appendSinks {
-		ops := make([]*protocol.Op, 0, len(b.items))
-		for _, it := range b.items {
-			for _, o := range it.outs {
-				if o.sink == s && it.outcome == state.Delivered {
-					ops = append(ops, &protocol.Op{
-						Operation: protocol.Operation_OPERATION_CREATE, Key: it.record.GetKey(), Payload: o.payload,
-					})
+		var ops []*protocol.Op
+		var of []*item
+		for _, b := range group {
+			for _, it := range b.items {
+				for _, o := range it.outs {
+					if o.sink == s && it.outcome == state.Delivered {
+						ops = append(ops, &protocol.Op{
+							Operation: protocol.Operation_OPERATION_CREATE, Key: it.record.GetKey(), Payload: o.payload,
+						})
+						of = append(of, it)
+					}
 				}
 			}
 		}
@@ -270,22 +349,28 @@ func (f *flow) appendBatch(ctx context.Context, b *batch) error {
 		if err != nil {
 			return err
 		}
-		if p := results.GetPosition(); p != "" {
-			if b.positions == nil {
-				b.positions = map[string]string{}
+		for i, r := range results.GetResults() {
+			var failure *host.Failure
+			if errors.As(host.AsError(r.GetFailure(), r.GetExchanges()), &failure) {
+				of[i].dead(s.Name, fromFailure(failure))
 			}
-			b.positions[s.Name] = p
+		}
+		if p := results.GetPosition(); p != "" {
+			last := group[len(group)-1]
+			if last.positions == nil {
+				last.positions = map[string]string{}
+			}
+			last.positions[s.Name] = p
 		}
 	}
 	return nil
 }
 
 // receive returns false when the channel is closed or the run is over.
-func receive(ctx context.Context, ch <-chan *batch) (*batch, bool) {
+func receive[T any](ctx context.Context, ch <-chan T) (next T, ok bool) {
 	select {
-	case b, ok := <-ch:
-		return b, ok
+	case next, ok = <-ch:
 	case <-ctx.Done():
-		return nil, false
 	}
+	return next, ok
 }

@@ -32,12 +32,11 @@ type item struct {
 	record *protocol.Record
 	seq    int64
 	scope  pipelines.Scope
-	outs   []output // what append-only sinks get once the record has come through all steps
-	heldID int64    // the parked record or dead letter this comes from, 0 = the source
+	outs   []output    // what append-only sinks get once the record has come through all steps
+	again  *state.Held // what was held and is tried again, nil = from the source
 	start  time.Time
 	done   chan struct{}
 
-	attempts   int  // of a held record, so far
 	supersedes bool // is the newer state of something that is held
 
 	outcome   state.Outcome
@@ -72,6 +71,12 @@ func (it *item) parked(step, waitsFor, reason string) {
 func (it *item) dead(step string, p *problem) {
 	it.outcome, it.step, it.code, it.class, it.reason = state.Dead, step, p.code, p.class, p.message
 	it.exchanges = append(it.exchanges, p.exchanges...)
+}
+
+// stillWaits tells whether it was parked and still is, for the same thing.
+func (it *item) stillWaits() bool {
+	return it.again != nil && it.outcome == state.Parked && it.again.Status == string(state.Parked) &&
+		it.again.WaitsFor == it.waitsFor && it.again.Step == it.step
 }
 
 // finish gives a record that came through all steps its outcome: delivered when something was written.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/plugins/host"
@@ -42,13 +43,7 @@ func asProblem(err error) (*problem, error) {
 		case protocol.FailureClass_FAILURE_CLASS_AUTH, protocol.FailureClass_FAILURE_CLASS_FATAL:
 			return nil, &stop{err}
 		}
-		message := failure.Error()
-		if failure.Field != "" {
-			message = failure.Field + ": " + message
-		}
-		return &problem{
-			code: failure.Code, class: className(failure.Class), message: message, exchanges: failure.Exchanges,
-		}, nil
+		return fromFailure(failure), nil
 	case errors.As(err, &expr):
 		return &problem{code: expr.Code, class: "invalid", message: expr.Error()}, nil
 	case errors.As(err, &script):
@@ -57,6 +52,14 @@ func asProblem(err error) (*problem, error) {
 		return nil, &stop{err}
 	}
 	return nil, &stop{err}
+}
+
+func fromFailure(f *host.Failure) *problem {
+	message := f.Error()
+	if f.Field != "" {
+		message = f.Field + ": " + message
+	}
+	return &problem{code: f.Code, class: className(f.Class), message: message, exchanges: f.Exchanges}
 }
 
 func invalid(code, format string, args ...any) *host.Failure {
@@ -68,4 +71,13 @@ func invalid(code, format string, args ...any) *host.Failure {
 func isClass(err error, class protocol.FailureClass) bool {
 	var failure *host.Failure
 	return errors.As(err, &failure) && failure.Class == class
+}
+
+// retryAfter is the pause a system asked for, 0 when it asked for none.
+func retryAfter(err error) time.Duration {
+	var failure *host.Failure
+	if errors.As(err, &failure) {
+		return failure.RetryAfter
+	}
+	return 0
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -33,6 +35,9 @@ type Runner struct {
 	Clock       func() time.Time
 	Progress    func(Progress) // nil = nobody watches
 
+	draining chan struct{}
+	drain    sync.Once
+
 	locks *keyedLocks
 }
 
@@ -40,8 +45,12 @@ type Runner struct {
 func New(store *state.Store, connections *Connections, log *slog.Logger, node string) *Runner {
 	return &Runner{
 		Store: store, Connections: connections, Log: log, Node: node, Clock: time.Now, locks: newKeyedLocks(),
+		draining: make(chan struct{}),
 	}
 }
+
+// Drain makes runs read no more: what is under way is finished and settled, and they end well.
+func (r *Runner) Drain() { r.drain.Do(func() { close(r.draining) }) }
 
 // Statuses of a finished run.
 const (
@@ -97,7 +106,7 @@ func (r *Runner) execution(p *pipelines.Pipeline) *execution {
 	e := newExecution(p)
 	e.id = ulid.MustNew(ulid.Timestamp(r.Clock()), ulid.DefaultEntropy()).String()
 	e.store, e.locks, e.log, e.clock = r.Store, r.locks, r.Log.With("pipeline", p.Name), r.Clock
-	e.startedAt, e.progress = r.Clock(), r.Progress
+	e.startedAt, e.progress, e.draining = r.Clock(), r.Progress, r.draining
 	e.runValue = map[string]any{
 		"id": e.id, "pipeline": p.Name, "started_at": e.startedAt.UTC().Format(time.RFC3339),
 	}
@@ -125,7 +134,7 @@ func (r *Runner) keepGoing(ctx context.Context, e *execution) error {
 		if attempt >= e.pipeline.OnError.Attempts {
 			return err
 		}
-		pause := backoff(e.pipeline.OnError, attempt)
+		pause := max(backoff(e.pipeline.OnError, attempt), retryAfter(err))
 		e.log.Warn("the run was interrupted and goes on from what is settled", "error", err, "in", pause)
 		if waitErr := sleepUntil(ctx, time.Now().Add(pause)); waitErr != nil {
 			return err
@@ -158,7 +167,11 @@ func (r *Runner) renew(ctx context.Context, e *execution, cancel context.CancelC
 
 // pass is one reading of the source from the settled cursor, with what is parked tried again first.
 func (r *Runner) pass(ctx context.Context, e *execution) error {
-	e.lanes, e.held = newLanes(), heldKeys{}
+	var err error
+	if e.held, err = newHeldKeys(ctx, r.Store, e.pipeline.Name); err != nil {
+		return err
+	}
+	e.lanes, e.unsettled = newLanes(), newUnsettled()
 	if err := e.open(ctx, r.Connections); err != nil {
 		return err
 	}
@@ -176,6 +189,7 @@ func (r *Runner) pass(ctx context.Context, e *execution) error {
 	if err != nil {
 		return err
 	}
+	slices.Reverse(parked) // oldest first
 	return e.run(ctx, stream, parked)
 }
 
@@ -217,7 +231,7 @@ func (h hostRemote) Writer(ctx context.Context, start *protocol.WriteStart) (Wri
 // FromHost dials connections through connector processes.
 func FromHost(h *host.Host) Dial {
 	return func(ctx context.Context, c *pipelines.Connection) (Remote, error) {
-		conn, err := h.Connect(ctx, c.Type, c.Name, c.Config)
+		conn, err := h.Connect(ctx, host.Target{Type: c.Type, Name: c.Name, Config: c.Config, Isolated: c.Isolated})
 		if err != nil {
 			return nil, fmt.Errorf("connection %s: %w", c.Address(), err)
 		}

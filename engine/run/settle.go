@@ -15,32 +15,49 @@ import (
 // same time share a transaction.
 func (f *flow) settleAll(ctx context.Context) {
 	for {
-		b, ok := receive(ctx, f.toSettle)
+		ready, ok := receive(ctx, f.toSettle)
 		if !ok {
 			return
 		}
-		ready := []*batch{b}
-	more:
-		for len(ready) < window {
-			select {
-			case next, ok := <-f.toSettle:
-				if !ok {
-					break more
-				}
-				ready = append(ready, next)
-			default:
-				break more
-			}
+		if ready, ok = f.alsoWritten(ctx, ready); !ok { // the source broke in the middle of a batch
+			return
 		}
 		s := f.settlement(ready)
 		if err := f.settle(ctx, s); err != nil {
 			f.fail(err)
 			return
 		}
+		f.unsettled.settled(s)
 		if s.Cursor != nil {
 			f.source.Committed(*s.Cursor)
 		}
 		f.report(s)
+	}
+}
+
+// alsoWritten adds the groups that are ready too, and those that must not be settled apart from these.
+func (f *flow) alsoWritten(ctx context.Context, ready []*batch) (all []*batch, ok bool) {
+	for {
+		if ready[len(ready)-1].more {
+			rest, ok := receive(ctx, f.toSettle)
+			if !ok {
+				return nil, false
+			}
+			ready = append(ready, rest...)
+			continue
+		}
+		if len(ready) >= window {
+			return ready, true
+		}
+		select {
+		case rest, ok := <-f.toSettle:
+			if !ok {
+				return ready, true
+			}
+			ready = append(ready, rest...)
+		default:
+			return ready, true
+		}
 	}
 }
 
@@ -114,7 +131,9 @@ func (e *execution) settleItem(s *state.Settlement, it *item) {
 	s.Links = append(s.Links, it.links...)
 	s.DoneIntents = append(s.DoneIntents, it.intents...)
 	e.settleHeld(s, it)
-	if e.pipeline.Activity != "failures" || it.outcome == state.Dead || it.outcome == state.Parked {
+	if it.stillWaits() { // no news
+		s.StillParked++
+	} else if e.pipeline.Activity != "failures" || it.outcome == state.Dead || it.outcome == state.Parked {
 		s.Entries = append(s.Entries, e.entry(it))
 	}
 }
@@ -123,10 +142,8 @@ func (e *execution) settleItem(s *state.Settlement, it *item) {
 func (e *execution) settleHeld(s *state.Settlement, it *item) {
 	failed := it.outcome == state.Dead || it.outcome == state.Parked
 	switch {
-	case it.heldID != 0 && failed:
-		s.Release = append(s.Release, state.Resolution{ID: it.heldID, Status: "replayed"})
-	case it.heldID != 0:
-		s.Release = append(s.Release, state.Resolution{ID: it.heldID, Status: "released"})
+	case it.again != nil && !failed:
+		s.Release = append(s.Release, state.Resolution{ID: it.again.ID, Status: "released"})
 	case it.supersedes:
 		s.Release = append(s.Release, state.Resolution{Key: it.record.GetKey(), Status: "superseded"})
 		for i := range s.Hold { // of the same settlement, so not in the database yet
@@ -144,13 +161,17 @@ func (e *execution) settleHeld(s *state.Settlement, it *item) {
 	}
 	metaJSON, _ := record.Encode(meta) // strings only
 	now := e.clock()
-	s.Hold = append(s.Hold, state.Held{
+	held := state.Held{
 		Pipeline: e.pipeline.Name, Run: e.id, Entity: e.pipeline.Source.Entity, Key: it.record.GetKey(),
 		RecordID: e.recordID(it), Status: string(it.outcome), Step: it.step, Code: it.code, Class: it.class,
 		Message: it.reason, WaitsFor: it.waitsFor, Original: it.record.GetPayload(), Current: it.current(),
 		Exchanges: exchangesJSON(it.exchanges), Meta: metaJSON, Version: e.pipeline.Version,
-		Attempts: it.attempts + 1, CreatedAt: now, UpdatedAt: now,
-	})
+		Attempts: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	if it.again != nil { // the same letter, tried once more
+		held.ID, held.Attempts = it.again.ID, it.again.Attempts+1
+	}
+	s.Hold = append(s.Hold, held)
 }
 
 func (e *execution) entry(it *item) state.Entry {

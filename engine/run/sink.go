@@ -33,13 +33,23 @@ func (e *execution) upsert(ctx context.Context, s *pipelines.Sink, it *item, suf
 	if err != nil {
 		return nil, err
 	}
-	if link.TargetID != "" && (link.Hash == w.hash || !mayUpdate(s)) {
+	if !stands(s, w, link) {
+		unlock := e.locks.lock(lockName(s, w))
+		defer unlock()
+		if fresh, ok := e.unsettled.link(s.Scope, w.linkKey); ok { // brought while this one waited
+			link = fresh
+		}
+	}
+	if stands(s, w, link) {
 		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: link.TargetID})
 		return resulting(s, nil, w.fields, link.TargetID), nil
 	}
-	unlock := e.locks.lock(lockName(s, w))
-	defer unlock()
 	return e.bring(ctx, s, it, w, link)
+}
+
+// stands tells whether the target has what the sink wants, or something it may not change, without asking it.
+func stands(s *pipelines.Sink, w want, link state.Link) bool {
+	return link.TargetID != "" && (link.Hash == w.hash || !mayUpdate(s))
 }
 
 // bring finds, plans and writes, and does so again when the target changed meanwhile or gave no clear answer.
@@ -61,7 +71,7 @@ func (e *execution) bring(ctx context.Context, s *pipelines.Sink, it *item, w wa
 					"check %s and replay", s.Entity, s.Connection.Address()),
 			}
 		}
-		result, err := e.write(ctx, s, it, w, found)
+		result, err := e.write(ctx, s, it, w, found, announced)
 		switch {
 		case isClass(err, protocol.FailureClass_FAILURE_CLASS_CONFLICT) && conflicts < maxConflicts:
 			conflicts++
@@ -87,11 +97,10 @@ func (e *execution) want(s *pipelines.Sink, it *item, suffix string) (want, erro
 			return w, err
 		}
 	}
-	fields, ok := set.(map[string]any)
-	if !ok {
-		return w, invalid("sink.not_an_object", "sink %q was given a %s where it needs an object", s.Name, record.Kind(set))
+	if w.fields, err = object(s, set); err != nil {
+		return w, err
 	}
-	w.fields = fields
+	w.fields, _ = conform(w.fields, s.Schema.GetFields())
 	if s.Match != nil {
 		value, err := s.Match.Eval(&it.scope)
 		if err != nil {
@@ -113,8 +122,17 @@ func (e *execution) want(s *pipelines.Sink, it *item, suffix string) (want, erro
 		}
 		w.linkKey = fmt.Sprint(value)
 	}
-	w.hash = record.Hash(fields)
+	w.hash = record.Hash(w.fields)
 	return w, nil
+}
+
+// object is what a sink can write: a script may return anything.
+func object(s *pipelines.Sink, value any) (map[string]any, error) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return nil, invalid("sink.not_an_object", "sink %q was given a %s where it needs an object", s.Name, record.Kind(value))
+	}
+	return fields, nil
 }
 
 // usableMatch is nil when any value to match on is missing: null equals nothing.
@@ -154,12 +172,20 @@ func intentMatch(s *pipelines.Sink, w want) string {
 	return s.Scope + "\x00" + w.linkKey
 }
 
-// announced tells whether an earlier run announced this create and did not settle it.
+// intent announces the create that a record wants.
+func (e *execution) intent(s *pipelines.Sink, it *item, w want) state.Intent {
+	return state.Intent{Target: target(s), Match: intentMatch(s, w), Run: e.id, Key: it.record.GetKey(), At: e.clock()}
+}
+
+// announced tells whether this create was announced earlier and nobody knows how it ended.
 func (e *execution) announced(ctx context.Context, s *pipelines.Sink, w want) (bool, error) {
 	if e.plan != nil {
 		return false, nil
 	}
 	key := intentMatch(s, w)
+	if e.unsettled.done(target(s), key) {
+		return false, nil
+	}
 	intents, err := e.store.Intents(ctx, target(s), []string{key})
 	if err != nil {
 		return false, &stop{err}
@@ -217,7 +243,10 @@ func one(hits []*protocol.Found, several, step, entity string, match map[string]
 }
 
 // write plans against what was found and carries it out, or only notes it when this is a plan.
-func (e *execution) write(ctx context.Context, s *pipelines.Sink, it *item, w want, found *protocol.Found) (any, error) {
+// What stands there although its create was never settled is what we announced: it counts as created.
+func (e *execution) write(
+	ctx context.Context, s *pipelines.Sink, it *item, w want, found *protocol.Found, announced bool,
+) (any, error) {
 	if found == nil {
 		return e.create(ctx, s, it, w)
 	}
@@ -230,6 +259,9 @@ func (e *execution) write(ctx context.Context, s *pipelines.Sink, it *item, w wa
 		Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: found.GetId(), Changes: changes, Protected: protected,
 	}
 	version := found.GetVersion()
+	if announced {
+		effect.Action = ActionCreate
+	}
 	if len(changes) > 0 {
 		effect.Action = ActionUpdate
 		if e.plan == nil {
@@ -245,6 +277,9 @@ func (e *execution) write(ctx context.Context, s *pipelines.Sink, it *item, w wa
 	}
 	e.effect(it, effect)
 	e.linked(it, s, w, found.GetId(), version)
+	if announced {
+		e.resolved(it, e.intent(s, it, w))
+	}
 	return resulting(s, have, overlay(w.fields, changes), found.GetId()), nil
 }
 
@@ -259,9 +294,7 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 		e.plan.note(lockName(s, w), id, result)
 		return result, nil
 	}
-	intent := state.Intent{
-		Target: target(s), Match: intentMatch(s, w), Run: e.id, Key: it.record.GetKey(), At: e.clock(),
-	}
+	intent := e.intent(s, it, w)
 	if err := e.store.PutIntents(ctx, []state.Intent{intent}); err != nil {
 		return nil, &stop{err}
 	}
@@ -275,11 +308,11 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 	})
 	if err != nil {
 		if !isClass(err, protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS) {
-			it.intents = append(it.intents, intent) // a clear no: nothing stands there
+			e.resolved(it, intent) // a clear no: nothing stands there
 		}
 		return nil, err
 	}
-	it.intents = append(it.intents, intent)
+	e.resolved(it, intent)
 	e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, ID: result.GetId()})
 	e.linked(it, s, w, result.GetId(), result.GetVersion())
 	return resulting(s, nil, w.fields, result.GetId()), nil
@@ -375,10 +408,19 @@ func (e *execution) linked(it *item, s *pipelines.Sink, w want, id, version stri
 	link := state.Link{Scope: s.Scope, Key: w.linkKey, TargetID: id, Version: version, Hash: w.hash}
 	it.links = slices.DeleteFunc(it.links, func(l state.Link) bool { return l.Scope == link.Scope && l.Key == link.Key })
 	it.links = append(it.links, link)
+	e.unsettled.putLink(link)
 }
 
-// link returns the settled link of a key, empty when there is none.
+func (e *execution) resolved(it *item, intent state.Intent) {
+	it.intents = append(it.intents, intent)
+	e.unsettled.putDone(intent)
+}
+
+// link returns the link of a key, empty when there is none.
 func (e *execution) link(ctx context.Context, s *pipelines.Sink, key string) (state.Link, error) {
+	if fresh, ok := e.unsettled.link(s.Scope, key); ok {
+		return fresh, nil
+	}
 	links, err := e.store.Links(ctx, s.Scope, []string{key})
 	if err != nil {
 		return state.Link{}, &stop{err}

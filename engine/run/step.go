@@ -36,6 +36,9 @@ func (e *execution) advance(ctx context.Context, steps []pipelines.Step, it *ite
 			return nil
 		}
 		err := e.step(ctx, step, it, vms)
+		if err != nil && ctx.Err() != nil { // the run is over; what its end broke is no fault of the record's
+			return &stop{context.Cause(ctx)}
+		}
 		var gone *missing
 		switch {
 		case err == nil:

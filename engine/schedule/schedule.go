@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +42,7 @@ type Options struct {
 	Work       func(context.Context, Job) error
 	MaxWorkers int
 	Every      map[string]time.Duration // pipelines that run on their own
+	OnlyOwn    bool                     // works what RunOnce asks for and nothing that waits for any node
 }
 
 // Scheduler hands out and works runs.
@@ -63,7 +65,7 @@ type queue interface {
 
 // New prepares River's tables in the state database and returns a scheduler that does not run yet.
 func New(ctx context.Context, store *state.Store, opts Options) (*Scheduler, error) {
-	s := &Scheduler{opts: opts, own: "own_" + ulid.Make().String(), waiting: map[string]chan error{}}
+	s := &Scheduler{opts: opts, own: "own_" + strings.ToLower(ulid.Make().String()), waiting: map[string]chan error{}}
 	err := s.connect(ctx, store.DSN())
 	if err != nil {
 		return nil, fmt.Errorf("scheduler in %s: %w", state.SafeName(store.DSN()), err)
@@ -111,6 +113,10 @@ func open[T any](ctx context.Context, driver riverdriver.Driver[T], s *Scheduler
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(s.work))
+	queues := map[string]river.QueueConfig{s.own: {MaxWorkers: s.opts.MaxWorkers}}
+	if !s.opts.OnlyOwn {
+		queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: s.opts.MaxWorkers}
+	}
 	return river.NewClient(driver, &river.Config{
 		ID:                ulid.Make().String(),
 		Logger:            quiet,
@@ -120,10 +126,7 @@ func open[T any](ctx context.Context, driver riverdriver.Driver[T], s *Scheduler
 		FetchPollInterval: 250 * time.Millisecond,
 		MaxAttempts:       1, // the engine retries, and knows better when
 		PeriodicJobs:      s.periodic(),
-		Queues: map[string]river.QueueConfig{
-			river.QueueDefault: {MaxWorkers: s.opts.MaxWorkers},
-			s.own:              {MaxWorkers: s.opts.MaxWorkers},
-		},
+		Queues:            queues,
 	})
 }
 

@@ -61,11 +61,11 @@ func (s *Store) LinksOf(ctx context.Context, scope, key, targetID string, limit 
 	return out, err
 }
 
-// HeldKeys returns the open dead letters and parked records of a pipeline among the given keys.
+// HeldKeys returns the oldest open dead letter or parked record of each of the given keys that has one.
 func (s *Store) HeldKeys(ctx context.Context, pipeline string, keys []string) (map[string]Held, error) {
 	out := map[string]Held{}
 	err := s.each(ctx, "SELECT id, "+heldColumns+" FROM held WHERE pipeline = ? AND status IN ('dead', 'parked') AND key IN",
-		[]any{pipeline}, keys, "ORDER BY id", func(rows *sql.Rows) error {
+		[]any{pipeline}, keys, "ORDER BY id DESC", func(rows *sql.Rows) error {
 			h, err := scanHeld(rows)
 			out[h.Key] = h
 			return err

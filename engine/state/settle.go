@@ -78,14 +78,29 @@ func (s *Store) settleHeld(ctx context.Context, tx *sql.Tx, st Settlement) error
 			return err
 		}
 	}
-	rows := make([][]any, len(st.Hold))
-	for i, h := range st.Hold {
-		rows[i] = []any{
+	rows := make([][]any, 0, len(st.Hold))
+	for _, h := range st.Hold {
+		if h.ID != 0 {
+			if err := s.holdAgain(ctx, tx, h); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []any{
 			h.Pipeline, h.Run, h.Entity, h.Key, h.RecordID, h.Status, h.Step, h.Code, h.Class, h.Message, h.WaitsFor,
 			h.Original, h.Current, h.Exchanges, h.Meta, h.Version, h.Attempts, h.CreatedAt.UnixMilli(), h.UpdatedAt.UnixMilli(),
-		}
+		})
 	}
 	return s.insert(ctx, tx, "INSERT INTO held ("+heldColumns+")", 19, "", rows)
+}
+
+// holdAgain notes that a held record was tried again and did not come through.
+func (s *Store) holdAgain(ctx context.Context, tx *sql.Tx, h Held) error {
+	_, err := tx.ExecContext(ctx, s.rebind("UPDATE held SET run = ?, record_id = ?, status = ?, step = ?, code = ?, class = ?, message = ?, "+
+		"waits_for = ?, current = ?, exchanges = ?, version = ?, attempts = ?, updated_at = ? WHERE id = ?"),
+		h.Run, h.RecordID, h.Status, h.Step, h.Code, h.Class, h.Message, h.WaitsFor, h.Current, h.Exchanges, h.Version,
+		h.Attempts, h.UpdatedAt.UnixMilli(), h.ID)
+	return err
 }
 
 const heldColumns = "pipeline, run, entity, key, record_id, status, step, code, class, message, waits_for, " +
@@ -114,7 +129,7 @@ func (s *Store) settleActivity(ctx context.Context, tx *sql.Tx, st Settlement) e
 		{Delivered, st.Counts.Delivered},
 		{Unchanged, st.Counts.Unchanged},
 		{Filtered, st.Counts.Filtered},
-		{Parked, st.Counts.Parked},
+		{Parked, st.Counts.Parked - st.StillParked},
 		{Dead, st.Counts.Dead},
 	} {
 		if o.n > 0 {

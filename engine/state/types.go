@@ -129,8 +129,9 @@ type Settlement struct {
 	Links       []Link
 	DoneIntents []Intent
 	Entries     []Entry
-	Release     []Resolution // before Hold
-	Hold        []Held
+	Release     []Resolution      // before Hold
+	Hold        []Held            // with an ID: the letter that is there already, changed
+	StillParked int64             // of Counts.Parked, those that were parked before: the roll-up has them already
 	Positions   map[string]string // append-only sinks: step → position
 }
 

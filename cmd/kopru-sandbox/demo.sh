@@ -1,0 +1,46 @@
+#!/bin/sh
+# Runs the shipped bridge against the sandbox, twice, and shows what came of it. Everything it leaves is in demo/.
+set -eu
+bin=${BIN:-bin}
+bridge=pipelines/mpluskassa-vismanet
+orders=${ORDERS:-600}
+rm -rf demo
+mkdir -p demo
+
+"$bin/kopru-sandbox" --orders "$orders" --env demo/sandbox.env >demo/sandbox.log 2>&1 &
+sandbox=$!
+trap 'kill $sandbox 2>/dev/null; wait $sandbox 2>/dev/null || true' EXIT INT TERM
+tries=0
+until [ -s demo/sandbox.env ]; do
+	tries=$((tries + 1))
+	if [ $tries -gt 100 ] || ! kill -0 $sandbox 2>/dev/null; then
+		echo "the sandbox did not start:" && cat demo/sandbox.log && exit 1
+	fi
+	sleep 0.1
+done
+. demo/sandbox.env
+
+kopru() { "$bin/kopru" --state demo/state.db "$@"; }
+# 3 says that some records are parked or dead, which the made-up shop sees to.
+run() { kopru run --once "$bridge" || [ $? -eq 3 ]; }
+
+echo "1. The connections"
+kopru check "$bridge"
+echo
+echo "2. What a run would do with the first orders; nothing is written"
+kopru plan --limit 5 "$bridge" orders
+echo
+echo "3. The run: $orders till orders become sales orders in Visma.net"
+run
+echo
+echo "4. Records that need somebody, or wait for something"
+kopru dead list "$bridge"
+echo
+echo "5. The run again: nothing new, so nothing is written"
+run
+echo
+echo "What Visma.net has now, by the sandbox's own count:"
+"$bin/kopru-sandbox" stats --env demo/sandbox.env
+echo
+echo "Look further: $bin/kopru --state demo/state.db activity $bridge"
+echo "Play with it: $bin/kopru-sandbox --env demo/sandbox.env, then . demo/sandbox.env in another shell"

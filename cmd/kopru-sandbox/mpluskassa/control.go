@@ -1,0 +1,206 @@
+package mpluskassa
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
+)
+
+// Control is for tests and demos: what happened, what is there, and what shall go wrong.
+func (s *Server) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, s.Stats()) })
+	mux.HandleFunc("GET /log", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, s.log.list()) })
+	mux.HandleFunc("DELETE /log", func(w http.ResponseWriter, _ *http.Request) {
+		s.log.clear()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, s.faults.list()) })
+	mux.HandleFunc("POST /faults", s.addFault)
+	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
+		s.faults.clear()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /orders", s.listOrders)
+	mux.HandleFunc("POST /orders", s.addOrders)
+	mux.HandleFunc("POST /orders/{id}/cancel", s.cancelOrder)
+	mux.HandleFunc("PATCH /relations/{number}", s.patchRelation)
+	return mux
+}
+
+// Stats are counts of what was asked and of what is there.
+func (s *Server) Stats() map[string]any {
+	out := make(map[string]any)
+	s.log.stats(out)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	orders, tables := 0, 0
+	kinds := make(map[shop.Kind]int)
+	for _, o := range s.till.orders {
+		if !defaultTypes()[o.Type] {
+			tables++
+			continue
+		}
+		orders++
+		if o.Kind != "" {
+			kinds[o.Kind]++
+		}
+	}
+	articles := 0
+	for _, p := range s.till.products {
+		articles += len(articlesOf(p))
+	}
+	out["orders"], out["other_orders"], out["orders_by_kind"] = orders, tables, kinds
+	out["relations"], out["products"], out["articles"] = len(s.till.relations), len(s.till.products), articles
+	return out
+}
+
+func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
+	var f fault
+	if !receive(w, r, &f) {
+		return
+	}
+	if err := f.check(); err != nil {
+		refuse(w, err)
+		return
+	}
+	s.faults.add(f)
+	send(w, http.StatusCreated, f)
+}
+
+// summary is an order as the control API lists it.
+type summary struct {
+	ID         string    `json:"id"`
+	ExtID      string    `json:"ext_id,omitempty"`
+	Number     string    `json:"number"`
+	Type       string    `json:"type"`
+	Kind       shop.Kind `json:"kind,omitempty"`
+	Relation   int64     `json:"relation"`
+	Date       string    `json:"date"`
+	Lines      int       `json:"lines"`
+	TotalIncl  string    `json:"total_incl"`
+	TotalExcl  string    `json:"total_excl"`
+	Cancelled  bool      `json:"cancelled"`
+	SyncMarker int64     `json:"sync_marker"`
+}
+
+func (s *Server) listOrders(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	out := make([]summary, 0, len(s.till.orders))
+	for _, o := range s.till.orders {
+		incl, excl := o.Total()
+		out = append(out, summary{
+			ID: o.ID, ExtID: o.ExtID, Number: fmt.Sprintf("%d-%d", o.Year, o.Number), Type: o.Type, Kind: o.Kind,
+			Relation: o.Relation,
+			Date:     o.Financial.Format("2006-01-02"), Lines: len(o.Lines), TotalIncl: shop.Euros(incl),
+			TotalExcl: shop.Euros(excl),
+			Cancelled: o.Cancelled, SyncMarker: o.marker,
+		})
+	}
+	s.mu.Unlock()
+	send(w, http.StatusOK, out)
+}
+
+const maxNewOrders = 10_000
+
+func (s *Server) addOrders(w http.ResponseWriter, r *http.Request) {
+	var want struct {
+		Count int       `json:"count"`
+		Kind  shop.Kind `json:"kind"`
+	}
+	if !receive(w, r, &want) {
+		return
+	}
+	if want.Count < 1 || want.Count > maxNewOrders || want.Kind != "" && !slices.Contains(shop.Kinds(), want.Kind) {
+		refuse(w, fmt.Errorf("count is 1 to %d, and kind one of %v or left out", maxNewOrders, shop.Kinds()))
+		return
+	}
+	s.mu.Lock()
+	ids := make([]string, 0, want.Count)
+	for _, o := range s.till.shop.Sell(want.Count, want.Kind, s.till.now()) {
+		ids = append(ids, o.ID)
+	}
+	s.till.takeOver()
+	s.mu.Unlock()
+	send(w, http.StatusCreated, map[string]any{"ids": ids})
+}
+
+func (s *Server) cancelOrder(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.till.byID[r.PathValue("id")]
+	if o == nil {
+		send(w, http.StatusNotFound, map[string]string{"error": "no such order"})
+		return
+	}
+	if !o.Cancelled {
+		s.till.cancel(o, true)
+	}
+	send(w, http.StatusOK, map[string]any{"id": o.ID, "sync_marker": o.marker})
+}
+
+// patchRelation changes fields of a relation; the names are those of the contract.
+func (s *Server) patchRelation(w http.ResponseWriter, r *http.Request) {
+	var fields map[string]any
+	if !receive(w, r, &fields) {
+		return
+	}
+	change := el("relation")
+	for name, v := range fields {
+		f := s.contract.structures["Relation"].field(name)
+		if f == nil || f.structure != nil || slices.Contains(readOnlyRelation(), name) {
+			refuse(w, fmt.Errorf("%q is not a field of a relation that can be changed here", name))
+			return
+		}
+		text, ok := fmt.Sprint(v), true
+		if f.kind != "string" {
+			text, ok = scalar(text, f)
+		}
+		if !ok {
+			refuse(w, fmt.Errorf("%v is not a value of %s", v, name))
+			return
+		}
+		change.add(val(name, text))
+	}
+	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rel := s.till.relation(number)
+	if err != nil || rel == nil {
+		send(w, http.StatusNotFound, map[string]string{"error": "no such relation"})
+		return
+	}
+	s.till.changeRelation(rel, change)
+	send(w, http.StatusOK, map[string]any{"number": number, "sync_marker": rel.num("syncMarker")})
+}
+
+func receive(w http.ResponseWriter, r *http.Request, into any) bool {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
+	d.UseNumber()
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil && d.More() {
+		err = errors.New("more than one value")
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		refuse(w, fmt.Errorf("the body: %w", err))
+		return false
+	}
+	return true
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	send(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+}
+
+func send(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone; nothing is left to do about that
+}

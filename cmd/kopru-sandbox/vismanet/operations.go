@@ -1,0 +1,56 @@
+package vismanet
+
+// apiRoutes are the operations of the ERP API. A list of the setup has two: the list and its records.
+func (s *Server) apiRoutes() map[string]handlerFunc {
+	routes := map[string]handlerFunc{
+		"GET /v1/customer":                                     s.listCustomers,
+		"POST /v1/customer":                                    s.postCustomer,
+		"GET /v1/customer/{customerCd}":                        s.getCustomer("customerCd"),
+		"PUT /v1/customer/{customerCd}":                        s.putCustomer("customerCd"),
+		"GET /v1/customer/internal/{internalID}":               s.getCustomer("internalID"),
+		"PUT /v1/customer/internal/{internalID}":               s.putCustomer("internalID"),
+		"GET /v1/customer/{customerCd}/contact":                s.listCustomerContacts,
+		"GET /v1/customer/{customerCd}/note":                   s.getCustomerNote,
+		"GET /v1/contact":                                      s.listContacts,
+		"POST /v1/contact":                                     s.postContact,
+		"GET /v1/contact/{contactId}":                          s.getContact,
+		"PUT /v1/contact/{contactId}":                          s.putContact,
+		"GET /v1/inventory":                                    s.listItems,
+		"POST /v1/inventory":                                   s.postItem,
+		"GET /v1/inventory/{inventoryNumber}":                  s.getItem,
+		"PUT /v1/inventory/{inventoryNumber}":                  s.putItem,
+		"GET /v1/inventory/internal/{inventoryId}":             s.getItem,
+		"GET /v1/inventory/{inventoryNumber}/crossReferences":  s.listAlternates,
+		"POST /v1/inventory/{inventoryNumber}/crossReferences": s.writeAlternate("Insert"),
+		"PUT /v1/inventory/{inventoryNumber}/crossReferences/{alternateType}/{alternateId}": s.writeAlternate("Update"),
+		"GET /v1/inventorysummary/{inventoryNumber}":                                        s.inventorySummary,
+	}
+	for _, l := range s.lookups() {
+		routes["GET "+l.path] = s.listLookup(l)
+		if l.single {
+			routes["GET "+l.path+"/{key}"] = s.getLookup(l)
+		}
+	}
+	return routes
+}
+
+// salesOrderRoutes are the operations of the Sales Order Service.
+func (s *Server) salesOrderRoutes() map[string]handlerFunc {
+	const one = "/api/v3/SalesOrders/{type}/{orderId}"
+	return map[string]handlerFunc{
+		"GET /api/v3/Customers":          s.listCustomers3,
+		"GET /api/v3/Inventory":          s.listAvailability,
+		"GET /api/v3/SalesOrders":        s.listOrders,
+		"POST /api/v3/SalesOrders":       s.postOrder,
+		"GET /api/v3/SalesOrders/{type}": s.listOrders,
+		"GET " + one:                     s.getOrder,
+		"PATCH " + one:                   s.patchOrder,
+		"DELETE " + one:                  s.deleteOrder,
+		"GET " + one + "/lines":          s.listLines,
+		"POST " + one + "/lines":         s.postLines,
+		"PATCH " + one + "/lines":        s.patchLines,
+		"DELETE " + one + "/lines":       s.deleteLines,
+		"GET " + one + "/lines/{lineId}": s.getLine,
+		"GET " + one + "/tax":            s.getTaxes,
+	}
+}

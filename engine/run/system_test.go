@@ -1,0 +1,361 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kopru-io/kopru/engine/run"
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/host"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+// system is a made-up business system: a feed of changes to read and tables to write to, exact and in memory. It
+// misbehaves when its fault function says so.
+type system struct {
+	mu     sync.Mutex
+	feed   []change
+	tables map[string][]*row
+	writes []string // "create sale 7", in order
+	looks  int
+	nextID int
+	page   int // records a batch, 0 = what is asked for
+
+	fault func(op, entity string) fault
+}
+
+type change struct{ key, payload string }
+
+type row struct {
+	id      string
+	version int
+	fields  map[string]any
+	history []any // the values of "version" it was given, in order
+}
+
+// fault is one way to misbehave; the zero value is none.
+type fault int
+
+const (
+	none      fault = iota
+	refuse          // fails clearly, nothing is stored, may be tried again
+	drop            // the answer is lost, nothing is stored
+	forget          // the answer is lost after it was stored
+	slowDown        // too many calls
+	overtaken       // somebody else changed the record
+	reject          // never acceptable
+)
+
+func (f fault) failure() *protocol.Failure {
+	class := map[fault]protocol.FailureClass{
+		refuse: protocol.FailureClass_FAILURE_CLASS_TRANSIENT, drop: protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS,
+		forget: protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS, slowDown: protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED,
+		overtaken: protocol.FailureClass_FAILURE_CLASS_CONFLICT, reject: protocol.FailureClass_FAILURE_CLASS_INVALID,
+	}[f]
+	return &protocol.Failure{Class: class, Code: fmt.Sprint("fake.", f), Message: "made to fail", RetryAfterMs: 1}
+}
+
+func newSystem() *system { return &system{tables: map[string][]*row{}} }
+
+func (s *system) misbehave(op, entity string) fault {
+	if s.fault == nil {
+		return none
+	}
+	return s.fault(op, entity)
+}
+
+// put appends a change to the feed; fields alternate names and values.
+func (s *system) put(key string, fields map[string]any) {
+	data, err := record.Encode(fields)
+	if err != nil {
+		panic(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.feed = append(s.feed, change{key, string(data)})
+}
+
+func (s *system) rows(entity string) []*row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*row{}, s.tables[entity]...)
+}
+
+// insert is what somebody else does over there.
+func (s *system) insert(entity string, fields map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nextID++
+	s.tables[entity] = append(s.tables[entity], &row{id: strconv.Itoa(s.nextID), version: 1, fields: fields})
+}
+
+func (s *system) Read(ctx context.Context, start *protocol.ReadStart) (run.Stream, error) {
+	if f := s.misbehave("read", start.GetEntity()); f != none {
+		return nil, host.AsError(f.failure(), nil)
+	}
+	at, _ := strconv.Atoi(start.GetCursor())
+	size := int(start.GetBatchSize())
+	if s.page > 0 {
+		size = s.page
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	return &feedStream{system: s, ctx: ctx, cancel: cancel, at: at, size: size, entity: start.GetEntity()}, nil
+}
+
+type feedStream struct {
+	system   *system
+	ctx      context.Context
+	cancel   context.CancelFunc
+	at, size int
+	entity   string
+}
+
+func (s *feedStream) Next() (*protocol.Batch, error) {
+	if s.ctx.Err() != nil {
+		return nil, s.ctx.Err()
+	}
+	if f := s.system.misbehave("next", s.entity); f != none {
+		return nil, host.AsError(f.failure(), nil)
+	}
+	s.system.mu.Lock()
+	defer s.system.mu.Unlock()
+	b := &protocol.Batch{}
+	for _, c := range s.system.feed[s.at:min(len(s.system.feed), s.at+s.size)] {
+		b.Records = append(b.Records, &protocol.Record{
+			Key: c.key, Payload: []byte(c.payload), Operation: protocol.Operation_OPERATION_UPSERT,
+		})
+	}
+	if len(b.GetRecords()) == 0 {
+		return nil, io.EOF
+	}
+	s.at += len(b.GetRecords())
+	b.Cursor = strconv.Itoa(s.at)
+	return b, nil
+}
+
+func (s *feedStream) End() string      { return strconv.Itoa(s.at) }
+func (s *feedStream) Committed(string) {}
+func (s *feedStream) Close() error     { s.cancel(); return nil }
+
+func (s *system) Lookup(ctx context.Context, entity string, queries []*protocol.Query) ([]*protocol.Hits, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if f := s.misbehave("lookup", entity); f != none {
+		return nil, host.AsError(f.failure(), nil)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*protocol.Hits, len(queries))
+	for i, q := range queries {
+		s.looks++
+		out[i] = &protocol.Hits{}
+		match, _ := record.DecodeObject(q.GetMatch())
+		for _, r := range s.tables[entity] {
+			if q.GetId() == r.id || q.GetId() == "" && len(record.Diff(r.fields, match)) == 0 {
+				data, _ := record.Encode(r.fields)
+				out[i].Found = append(out[i].Found, &protocol.Found{Id: r.id, Version: strconv.Itoa(r.version), Fields: data})
+			}
+		}
+	}
+	return out, nil
+}
+
+func (s *system) Writer(_ context.Context, start *protocol.WriteStart) (run.Writer, error) {
+	return &tableWriter{s, start.GetEntity()}, nil
+}
+
+type tableWriter struct {
+	system *system
+	entity string
+}
+
+func (w *tableWriter) Position() string { return "" }
+func (w *tableWriter) Close() error     { return nil }
+
+func (w *tableWriter) Write(ctx context.Context, ops []*protocol.Op) (*protocol.WriteResults, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	out := &protocol.WriteResults{}
+	for _, op := range ops {
+		f := w.system.misbehave("write", w.entity)
+		result := &protocol.Result{}
+		if f == none || f == forget {
+			result = w.system.store(w.entity, op)
+		}
+		if f != none {
+			result = &protocol.Result{Failure: f.failure()}
+		}
+		out.Results = append(out.Results, result)
+	}
+	return out, nil
+}
+
+func (s *system) store(entity string, op *protocol.Op) *protocol.Result {
+	fields, err := record.DecodeObject(op.GetPayload())
+	if err != nil {
+		panic(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if op.GetOperation() == protocol.Operation_OPERATION_CREATE {
+		s.nextID++
+		r := &row{id: strconv.Itoa(s.nextID), version: 1, fields: fields, history: []any{fields["version"]}}
+		s.tables[entity] = append(s.tables[entity], r)
+		s.writes = append(s.writes, "create "+entity+" "+r.id)
+		return &protocol.Result{Id: r.id, Version: "1"}
+	}
+	for _, r := range s.tables[entity] {
+		if r.id != op.GetId() {
+			continue
+		}
+		if op.GetVersion() != "" && op.GetVersion() != strconv.Itoa(r.version) {
+			return &protocol.Result{Failure: overtaken.failure()}
+		}
+		for k, v := range fields {
+			r.fields[k] = v
+		}
+		r.version++
+		r.history = append(r.history, fields["version"])
+		s.writes = append(s.writes, "update "+entity+" "+r.id)
+		return &protocol.Result{Id: r.id, Version: strconv.Itoa(r.version)}
+	}
+	return &protocol.Result{Failure: &protocol.Failure{Class: protocol.FailureClass_FAILURE_CLASS_NOT_FOUND, Code: "fake.gone"}}
+}
+
+// catalog describes the one made-up connector to the language.
+type catalog struct{}
+
+func (catalog) Names() []string { return []string{"fake"} }
+
+func (catalog) Manifest(string) (*protocol.Manifest, error) {
+	entity := func(name string) *protocol.Entity {
+		return &protocol.Entity{
+			Name: name, OpenFields: true, IdField: "id", CanRead: true, CanLookup: true, CanCreate: true, CanUpdate: true,
+			Incremental: true, Concurrency: 4,
+		}
+	}
+	return &protocol.Manifest{
+		Name: "fake", Version: "1.0.0",
+		Entities: []*protocol.Entity{entity("order"), entity("customer"), entity("item"), entity("sale")},
+	}, nil
+}
+
+// bench is a project with its system and its database, as an engine would have them.
+type bench struct {
+	t       testing.TB
+	system  *system
+	project *pipelines.Project
+	dsn     string
+	store   *state.Store
+	runner  *run.Runner
+}
+
+const connections = `
+connection "fake" "till" {}
+connection "fake" "books" {}
+`
+
+func newBench(t testing.TB, hcl string) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "p.hcl"), []byte(connections+hcl), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	project, diags := pipelines.Load(dir, pipelines.Options{Catalog: catalog{}, Env: os.LookupEnv})
+	if diags.HasErrors() {
+		t.Fatalf("%+v", diags)
+	}
+	b := &bench{t: t, system: newSystem(), project: project, dsn: filepath.Join(dir, "state.db")}
+	b.restart()
+	t.Cleanup(func() { _ = b.store.Close() })
+	return b
+}
+
+// restart is a new engine on the same database.
+func (b *bench) restart() {
+	b.t.Helper()
+	if b.store != nil {
+		_ = b.store.Close()
+	}
+	var err error
+	if b.store, err = state.Open(context.Background(), b.dsn); err != nil {
+		b.t.Fatal(err)
+	}
+	dial := func(context.Context, *pipelines.Connection) (run.Remote, error) { return b.system, nil }
+	b.runner = run.New(b.store, run.NewConnections(dial), slog.New(slog.DiscardHandler), "node/1")
+}
+
+func (b *bench) run() run.Summary {
+	b.t.Helper()
+	s, err := b.runner.Run(context.Background(), b.project.Pipelines[0])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	balanced(b.t, s)
+	return s
+}
+
+// balanced checks promise 1: the five outcomes add up to what was read.
+func balanced(t testing.TB, s run.Summary) {
+	t.Helper()
+	if s.Records.Sum() != s.Records.Read {
+		t.Errorf("%d read, %d outcomes: %+v", s.Records.Read, s.Records.Sum(), s.Records)
+	}
+}
+
+// seldom returns a fault function that misbehaves in the given ways, each time with the given chance.
+func seldom(rng *rand.Rand, chance float64, kinds map[string][]fault) func(op, entity string) fault {
+	var mu sync.Mutex
+	return func(op, _ string) fault {
+		mu.Lock()
+		defer mu.Unlock()
+		ways := kinds[op]
+		if len(ways) == 0 || rng.Float64() >= chance {
+			return none
+		}
+		return ways[rng.IntN(len(ways))]
+	}
+}
+
+// times misbehaves in one way, the first n times, for one operation on one entity.
+func times(n int, op, entity string, f fault) func(string, string) fault {
+	var mu sync.Mutex
+	return func(o, e string) fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if o != op || e != entity || n == 0 {
+			return none
+		}
+		n--
+		return f
+	}
+}
+
+var errKilled = errors.New("killed")
+
+// runUntil runs and pulls the plug after d. It returns whether the run came to its end first.
+func (b *bench) runUntil(d time.Duration) bool {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(context.Background(), d, errKilled)
+	defer cancel()
+	s, err := b.runner.Run(ctx, b.project.Pipelines[0])
+	if err != nil && ctx.Err() == nil {
+		b.t.Fatal(err)
+	}
+	balanced(b.t, s)
+	return err == nil
+}
