@@ -116,7 +116,7 @@ func (r *Runtime) settled(value goja.Value) (goja.Value, *Error) {
 		f := r.explain(p.Result())
 		if o, ok := p.Result().(*goja.Object); ok {
 			if stack := o.Get("stack"); stack != nil {
-				f.atText(clip(stack.String(), 8<<10))
+				_ = f.atText(clip(stack.String(), 8<<10))
 			}
 		}
 		return nil, f

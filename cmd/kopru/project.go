@@ -166,7 +166,7 @@ func (c *cli) logger(secrets []string) *slog.Logger {
 	}
 	var handler slog.Handler = slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level})
 	if f, ok := c.err.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		handler = tint.NewHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.color})
+		handler = tint.NewTextHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.color})
 	}
 	return slog.New(redact(handler, secrets))
 }

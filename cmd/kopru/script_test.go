@@ -29,7 +29,7 @@ func (b building) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	build := exec.Command("go", "build", "-o", dir+"/", "../kopru", "../kopru-sandbox",
 		"../kopru-connector-file", "../kopru-connector-mpluskassa", "../kopru-connector-vismanet")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -142,7 +142,7 @@ func (w *writer) object(depth int) string {
 	case "for":
 		return fmt.Sprintf("{ for l in record.lines : l.%s => %s }", w.pick("sku", "quantity"), w.pick("l", "l.price", w.text(0)))
 	case "group":
-		return fmt.Sprintf("{ for l in concat(record.lines, record.lines) : l.sku => l.quantity... }")
+		return "{ for l in concat(record.lines, record.lines) : l.sku => l.quantity... }"
 	case "merge":
 		return fmt.Sprintf("merge(record.customer, { email = %s })", w.text(0))
 	}

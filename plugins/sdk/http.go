@@ -83,7 +83,7 @@ func (h *HTTP) Do(ctx context.Context, r HTTPRequest) (*HTTPResponse, error) {
 	}
 	begun := h.now()
 	exchange := &protocol.Exchange{Request: h.showRequest(req, r.Body)}
-	resp, body, err := h.roundTrip(req)
+	resp, body, err := h.roundTrip(req) //nolint:bodyclose // roundTrip closes it
 	exchange.TookMs = h.now().Sub(begun).Milliseconds()
 	if err != nil {
 		f := h.lost(err, req.URL, r.Write && sent.Load())

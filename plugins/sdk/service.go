@@ -130,7 +130,8 @@ func (s *service) Open(ctx context.Context, r *protocol.OpenRequest) (*protocol.
 		err = s.keep(r.GetHandle(), c)
 	}
 	if err != nil {
-		return &protocol.OpenResponse{Failure: asFailure(err, protocol.FailureClass_FAILURE_CLASS_FATAL).proto()}, nil
+		f := asFailure(err, protocol.FailureClass_FAILURE_CLASS_FATAL).proto()
+		return &protocol.OpenResponse{Failure: f}, nil //nolint:nilerr // a failure is an answer
 	}
 	return &protocol.OpenResponse{}, nil
 }
