@@ -41,6 +41,8 @@ type Dial func(ctx context.Context, c *pipelines.Connection) (Remote, error)
 
 // Connections holds the open connections of a process, with the limits that every pipeline using one shares.
 type Connections struct {
+	Patience time.Duration // how long a system that is away is waited for; 0 = 15 min
+
 	dial Dial
 
 	mu   sync.Mutex
@@ -52,16 +54,19 @@ func NewConnections(dial Dial) *Connections {
 	return &Connections{dial: dial, open: map[string]*connection{}}
 }
 
-// connection is an open Remote with its limits: so many calls a second, so many at once, and a gate that is shut
-// until the time a rate-limited system named.
+// connection is an open Remote with its limits: so many calls a second, so many at once, a gate that is shut until
+// the time a rate-limited system named, and a breaker that opens when the system fails whoever calls.
 type connection struct {
 	Remote
 	address string
 	rate    *rate.Limiter
 	slots   chan struct{}
+	breaker *breaker
 
-	mu     sync.Mutex
-	paused time.Time
+	mu      sync.Mutex
+	paused  time.Time
+	refusal *host.Failure // of the credentials
+	retry   time.Time     // when they may be tried again
 }
 
 func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*connection, error) {
@@ -79,6 +84,7 @@ func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*conn
 		address: def.Address(),
 		rate:    rate.NewLimiter(rate.Inf, 1),
 		slots:   make(chan struct{}, concurrency(def)),
+		breaker: newBreaker(def.Address(), s.Patience),
 	}
 	if def.Limit.PerSecond > 0 {
 		c.rate = rate.NewLimiter(rate.Limit(def.Limit.PerSecond), max(1, int(def.Limit.PerSecond/10)))
@@ -102,7 +108,13 @@ func concurrency(def *pipelines.Connection) int {
 // call runs one remote operation within the connection's limits.
 func (c *connection) call(ctx context.Context, op func(context.Context) error) error {
 	for {
+		if err := c.usable(); err != nil {
+			return err
+		}
 		if err := sleepUntil(ctx, c.pausedUntil()); err != nil {
+			return err
+		}
+		if err := c.breaker.enter(ctx); err != nil {
 			return err
 		}
 		select {
@@ -119,13 +131,50 @@ func (c *connection) call(ctx context.Context, op func(context.Context) error) e
 			err = op(ctx)
 		}
 		<-c.slots
-		var failure *host.Failure
-		if errors.As(err, &failure) && failure.Class == protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED {
-			c.pause(failure.RetryAfter)
+		if c.judge(err) {
 			continue
 		}
 		return err
 	}
+}
+
+// judge takes note of how a call ended, and tells whether it is to be made again because its end was no fault of it.
+func (c *connection) judge(err error) (again bool) {
+	var failure *host.Failure
+	errors.As(err, &failure)
+	c.breaker.note(err, failure)
+	if failure == nil {
+		return false
+	}
+	switch failure.Class {
+	case protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED:
+		c.pause(failure.RetryAfter)
+		return true
+	case protocol.FailureClass_FAILURE_CLASS_AUTH:
+		c.refuse(failure)
+	case protocol.FailureClass_FAILURE_CLASS_TRANSIENT:
+		return !c.breaker.closed() // everybody's trouble: nobody's attempts are used up
+	}
+	return false
+}
+
+// authPause is how long refused credentials are left alone: trying them over and over may lock the account.
+const authPause = 5 * time.Minute
+
+func (c *connection) refuse(f *host.Failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusal, c.retry = f, time.Now().Add(authPause)
+}
+
+// usable is the refusal of the credentials, while it is fresh.
+func (c *connection) usable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refusal != nil && time.Now().Before(c.retry) {
+		return c.refusal
+	}
+	return nil
 }
 
 func (c *connection) pausedUntil() time.Time {

@@ -37,7 +37,10 @@ func asProblem(err error) (*problem, error) {
 	var failure *host.Failure
 	var expr *pipelines.EvalError
 	var script *transforms.Error
+	var gone *away
 	switch {
+	case errors.As(err, &gone):
+		return nil, &stop{err}
 	case errors.As(err, &failure):
 		switch failure.Class {
 		case protocol.FailureClass_FAILURE_CLASS_AUTH, protocol.FailureClass_FAILURE_CLASS_FATAL:

@@ -109,6 +109,9 @@ func (w *Writer) Write(ctx context.Context, ops []*protocol.Op) (*protocol.Write
 		if err != nil {
 			return nil, err
 		}
+		if ctx.Err() != nil { // else it might still be sent
+			return nil, context.Cause(ctx)
+		}
 		call := &writeCall{batch: b, done: make(chan struct{})}
 		select {
 		case s.out <- call:
