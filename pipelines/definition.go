@@ -19,6 +19,8 @@ type Project struct {
 	Files       map[string][]byte // sources by file name, for the snippets of diagnostics
 	Connections []*Connection     // in order of text
 	Pipelines   []*Pipeline
+	Engine      Engine
+	Inputs      []string // names of the files that file() was asked for
 	Secrets     []string // sensitive values, for redaction; never print them
 }
 
@@ -46,7 +48,7 @@ type Limit struct {
 type Pipeline struct {
 	Name        string
 	Description string
-	Every       time.Duration // 0 = only when told to
+	Schedule    Schedule
 	Source      *Source
 	Steps       []Step
 	OnError     OnError
@@ -145,6 +147,7 @@ type OnError struct {
 	Initial  time.Duration // first pause, default 1s
 	Max      time.Duration // longest pause, default 15m
 	Then     string        // "dead_letter" (default) or "stop"
+	ParkFor  time.Duration // how long a parked record waits before it is a dead letter, default 30 days
 	ParkKey  bool          // hold back later changes of a key while its dead letter is open; default: the newer one supersedes
 }
 
@@ -154,6 +157,8 @@ type Expr interface {
 	Eval(*Scope) (any, error)
 	// Range is where the expression stands.
 	Range() hcl.Range
+	// Reads tells whether the expression refers to the name that has a slot.
+	Reads(slot int) bool
 }
 
 // Scope holds the record-time names of one record: slot numbers are given out per pipeline, in order of the text; the

@@ -55,6 +55,7 @@ func (l *loader) fileFunction() expr.Function {
 			if name == "" || !filepath.IsLocal(name) {
 				return nil, fmt.Errorf("%q is no file inside the project", name)
 			}
+			l.project.Inputs = append(l.project.Inputs, name)
 			data, err := os.ReadFile(filepath.Join(l.project.Dir, name))
 			var problem *fs.PathError
 			if errors.As(err, &problem) {

@@ -48,6 +48,20 @@ const DefaultVarFile = "kopru.vars.hcl"
 // Load reads every *.hcl file of a folder. It returns all diagnostics, and the project as far as it could be made
 // out; with errors among the diagnostics it must not be run.
 func Load(dir string, opts Options) (*Project, diag.List) {
+	l := newLoader(dir, opts)
+	l.read(dir)
+	blocks := l.sort()
+	l.require(blocks["require"])
+	l.variables(blocks["variable"])
+	l.locals(blocks["locals"])
+	l.engine(blocks["engine"])
+	l.connections(blocks["connection"])
+	l.pipelines(blocks["pipeline"])
+	l.tidy()
+	return l.project, l.diags
+}
+
+func newLoader(dir string, opts Options) *loader {
 	if opts.Catalog == nil {
 		opts.Catalog = nothing{}
 	}
@@ -60,15 +74,7 @@ func Load(dir string, opts Options) (*Project, diag.List) {
 		broken: map[string]bool{}, sensitive: map[string]bool{}, maps: map[string]bool{}, origins: map[string]hcl.Range{},
 	}
 	l.functions["env"], l.functions["file"] = l.envFunction(), l.fileFunction()
-	l.read(dir)
-	blocks := l.sort()
-	l.require(blocks["require"])
-	l.variables(blocks["variable"])
-	l.locals(blocks["locals"])
-	l.connections(blocks["connection"])
-	l.pipelines(blocks["pipeline"])
-	l.tidy()
-	return l.project, l.diags
+	return l
 }
 
 // tidy puts the diagnostics in order of the text, leaves out what may only follow from a text that can't be parsed, and
@@ -257,6 +263,7 @@ func fromHCL(diags hcl.Diagnostics) diag.List {
 
 var blockTypes = map[string][]string{ // type → names of its labels
 	"require": {}, "variable": {"name"}, "locals": {}, "connection": {"connector", "name"}, "pipeline": {"name"},
+	"engine": {},
 }
 
 // sort gathers the top-level blocks of all files by type.

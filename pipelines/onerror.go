@@ -1,6 +1,8 @@
 package pipelines
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -9,7 +11,10 @@ import (
 
 var defaultOnError = OnError{
 	Attempts: 6, Backoff: "exponential", Initial: time.Second, Max: 15 * time.Minute, Then: "dead_letter",
+	ParkFor: 30 * day,
 }
+
+const day = 24 * time.Hour
 
 func (f *flow) onError(block *hclsyntax.Block) OnError {
 	b := f.body(block)
@@ -19,8 +24,31 @@ func (f *flow) onError(block *hclsyntax.Block) OnError {
 	}
 	out.Then = b.word("then", "dead_letter", "dead_letter", "stop")
 	out.ParkKey = b.bool("park_key", false)
+	if v, rng, ok := b.public("park_for"); ok && v != nil {
+		out.ParkFor = f.days(v, rng, "park_for", out.ParkFor)
+	}
 	b.end()
 	return out
+}
+
+// days is a length of time that may be longer than people count in hours: "7d", "1d12h".
+func (f *flow) days(v any, rng hcl.Range, name string, otherwise time.Duration) time.Duration {
+	text, _ := v.(string)
+	days, rest, found := strings.Cut(text, "d")
+	n, err := strconv.Atoi(days)
+	if !found || err != nil || n < 0 || n > 36500 {
+		n, rest = 0, text
+	}
+	d := time.Duration(n) * day
+	if rest != "" || n == 0 {
+		hours, err := time.ParseDuration(rest)
+		if err != nil || hours < 0 || d+hours <= 0 {
+			f.errorf(rng, "lang.wrong_value", "Not a length of time", name+` is a text such as "7d", "36h" or "1d12h".`)
+			return otherwise
+		}
+		d += hours
+	}
+	return d
 }
 
 const mostAttempts = 1000

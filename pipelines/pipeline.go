@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -45,10 +44,7 @@ func (l *loader) pipeline(block *hclsyntax.Block) (*Pipeline, bool) {
 	b := l.body(block)
 	p := &Pipeline{Name: block.Labels[0], Range: block.DefRange(), OnError: defaultOnError}
 	p.Description = b.text("description", "")
-	p.Every = b.duration("every", 0)
-	if p.Every > 0 && p.Every < time.Second {
-		l.errorf(b.place("every"), "lang.wrong_value", "Too often", "every is at least \"1s\".")
-	}
+	p.Schedule = l.schedule(b)
 	enabled := b.bool("enabled", true)
 	p.Activity = b.word("activity", "all", "all", "failures")
 	b.end(stepTypes...)

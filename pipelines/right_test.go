@@ -115,10 +115,10 @@ pipeline "p" {
 		t.Errorf("connection: %s %+v", d, till)
 	}
 	pipe := p.Pipelines[0]
-	if pipe.Every != 0 || pipe.Activity != "all" || pipe.Description != "" || len(pipe.Version) != 16 {
+	if pipe.Schedule.Every != 0 || pipe.Activity != "all" || pipe.Description != "" || len(pipe.Version) != 16 {
 		t.Errorf("pipeline: %+v", pipe)
 	}
-	onError := pipelines.OnError{Attempts: 6, Backoff: "exponential", Initial: time.Second, Max: 15 * time.Minute, Then: "dead_letter"}
+	onError := pipelines.OnError{Attempts: 6, Backoff: "exponential", Initial: time.Second, Max: 15 * time.Minute, Then: "dead_letter", ParkFor: 30 * 24 * time.Hour}
 	if pipe.OnError != onError {
 		t.Errorf("on_error: %+v", pipe.OnError)
 	}
@@ -221,6 +221,7 @@ pipeline "p" {
     retry    = { attempts = 3, backoff = "constant", initial = "2s", max = "1m" }
     then     = "stop"
     park_key = true
+    park_for = "1d12h"
   }
 }
 
@@ -244,10 +245,10 @@ pipeline "off" {
 		t.Errorf("connection: %s %+v", d, second.Limit)
 	}
 	pipe := p.Pipelines[0]
-	if pipe.Every != 90*time.Minute || pipe.Activity != "failures" || pipe.Description != "everything" {
+	if pipe.Schedule.Every != 90*time.Minute || pipe.Activity != "failures" || pipe.Description != "everything" {
 		t.Errorf("pipeline: %+v", pipe)
 	}
-	onError := pipelines.OnError{Attempts: 3, Backoff: "constant", Initial: 2 * time.Second, Max: time.Minute, Then: "stop", ParkKey: true}
+	onError := pipelines.OnError{Attempts: 3, Backoff: "constant", Initial: 2 * time.Second, Max: time.Minute, Then: "stop", ParkFor: 36 * time.Hour, ParkKey: true}
 	if pipe.OnError != onError {
 		t.Errorf("on_error: %+v", pipe.OnError)
 	}

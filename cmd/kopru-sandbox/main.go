@@ -56,6 +56,7 @@ type settings struct {
 	latency                                  time.Duration
 	ident, secret                            string
 	clientID, clientSecret, tenantID, origin string
+	quirks                                   quirks
 }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
@@ -70,6 +71,8 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&s.orders, "orders", 600, "how many orders the till has")
 	f.Uint64Var(&s.seed, "seed", 1, "which shop is made up")
 	f.DurationVar(&s.latency, "latency", 0, "how long every answer takes, such as 20ms")
+	f.Func("set", "`name=value` of a quirk, such as vismanet.email_filter=contains; may be repeated, a wrong name lists them all",
+		s.quirks.set)
 	f.StringVar(&s.env, "env", "", "`file` to write addresses and credentials to, as shell exports")
 	f.StringVar(&s.ident, "ident", "", "ident for MplusKASSA (default random)")
 	f.StringVar(&s.secret, "secret", "", "secret for MplusKASSA (default random)")
@@ -159,11 +162,13 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 func (s settings) handler() http.Handler {
 	made := shop.New(s.seed, s.orders)
 	books := made.Books()
-	erp := vismanet.New(books, vismanet.Options{
-		BaseAPI: s.origin + "/visma/api", BaseSalesOrder: s.origin + "/visma/salesorder", BaseToken: s.origin + "/visma",
-		ClientID: s.clientID, ClientSecret: s.clientSecret, TenantID: s.tenantID, Latency: s.latency,
-	})
-	till := mpluskassa.New(made, mpluskassa.Options{Ident: s.ident, Secret: s.secret, Latency: s.latency})
+	o := s.quirks.erp
+	o.BaseAPI, o.BaseSalesOrder, o.BaseToken = s.origin+"/visma/api", s.origin+"/visma/salesorder", s.origin+"/visma"
+	o.ClientID, o.ClientSecret, o.TenantID, o.Latency = s.clientID, s.clientSecret, s.tenantID, s.latency
+	erp := vismanet.New(books, o)
+	t := s.quirks.till
+	t.Ident, t.Secret, t.Latency = s.ident, s.secret, s.latency
+	till := mpluskassa.New(made, t)
 
 	mux := http.NewServeMux()
 	mount := func(prefix string, h http.Handler) {

@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/vismanet"
 )
 
 // start runs the sandbox and returns what its environment file says.
@@ -124,6 +127,34 @@ func TestRefusesBadFlags(t *testing.T) {
 	for _, args := range [][]string{{"--orders", "-1"}, {"--latency", "-1s"}, {"more"}, {"--nothing"}, {"--env", "/nowhere/at/all"}} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%v was accepted", args)
+		}
+	}
+}
+
+func TestSetsQuirks(t *testing.T) {
+	t.Parallel()
+	s, err := parseFlags([]string{
+		"--set", "mpluskassa.strict=true", "--set", "mpluskassa.missing=findRelationV2,createOrderV3", "--set", "mpluskassa.page_cap=7",
+		"--set", "vismanet.email_filter=contains", "--set", "vismanet.token_ttl=2s", "--set", "vismanet.date_shape=local",
+	}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	till, erp := s.quirks.till, s.quirks.erp
+	if !till.Strict || len(till.Missing) != 2 || till.PageCap != 7 || erp.EmailFilter != "contains" ||
+		erp.TokenTTL != 2*time.Second || erp.DateShape != vismanet.DateLocal {
+		t.Errorf("got %+v %+v", till, erp)
+	}
+	for text, words := range map[string]string{
+		"vismanet.email_filter":           "is not name=value",
+		"vismanet.emailfilter=exact":      "vismanet.email_filter, vismanet.expand_default",
+		"vismanet.email_filter=sometimes": "one of exact, contains, ignored",
+		"mpluskassa.page_cap=many":        "takes a int",
+		"mpluskassa.secret=x":             `there is no "mpluskassa.secret"`,
+	} {
+		_, err := parseFlags([]string{"--set", text}, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: got %v", text, err)
 		}
 	}
 }

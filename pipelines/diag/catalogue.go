@@ -103,4 +103,35 @@ var catalogue = map[string]string{
 	"transform.no_result": "The script returned nothing. End it with return, also in every branch.",
 	"transform.pending":   "The script returned a promise that waits for something that will not come.",
 	"transform.crashed":   "The script engine failed. This is a mistake of ours; please report it with the script.",
+
+	// ---- records on their way
+	"source.bad_payload": "What the source gave is no JSON. Mend it there, or replay the letter with --edit.",
+	"filter.not_a_bool":  "A filter's keep must be true or false for every record. Write a comparison.",
+	"lookup.bad_answer":  "The connector's answer can't be read. This is a mistake of the connector.",
+	"lookup.not_exact": "The connector found something else than it was asked for, and nothing is written to the wrong " +
+		"record. This is a mistake of the connector.",
+	"connector.bad_results": "The connector's answer to a write does not fit what was sent. This is a mistake of the connector.",
+	"connector.no_id":       "The connector created a record and did not say its id. This is a mistake of the connector.",
+	"connector.bad_answer": "The connector answered another number of results than it was asked for. This is a mistake of " +
+		"the connector.",
+	"sink.not_found": "What the record needs is not in the target. Create it there and replay, let the sink create it, or " +
+		"let the record wait for it with missing = \"park\".",
+	"sink.several_matches": "Several records of the target match, and Kopru does not guess. Merge them there or make match " +
+		"narrower, then replay; several = \"first\" takes the oldest.",
+	"sink.unverifiable_create": "A create was sent and its answer was lost. Look whether the record is in the target. If it " +
+		"is not, replay the letter; if it is, discard the letter. A sink with match finds out by itself.",
+	"sink.announced_elsewhere": "Another node is creating the same record and has not said how that ended. Replay the letter " +
+		"when it has.",
+	"sink.not_an_object": "A sink writes fields, so what it is given must be an object. Look at set, or at what the script returns.",
+	"sink.not_a_list":    "for_each goes over a list. Put a single value in brackets: [value].",
+	"sink.no_key": "The sink's link has no value for this record, so its target could not be told from others'. Look at link, " +
+		"or at the source's key.",
+	"sink.bad_value":  "A value can't be written as JSON.",
+	"sink.bad_answer": "The fields that the connector found can't be read. This is a mistake of the connector.",
+	"parked.behind": "The record waits behind an earlier letter of the same key, since on_error has park_key. It comes by " +
+		"itself when that letter is replayed or discarded.",
+	"parked.expired": "What the record waited for did not come in the time of on_error { park_for }. Create it in the " +
+		"target and replay, or discard the letter.",
+	"replay.impossible": "The replay began at a step that needs what only earlier steps know. Replay from the start, or from " +
+		"the step that the message names.",
 }

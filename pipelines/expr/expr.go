@@ -14,6 +14,7 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -36,6 +37,7 @@ type Expr struct {
 	locals int
 	shape  *Shape
 	rng    hcl.Range
+	slots  []int // the record-time names it refers to
 
 	constant bool
 }
@@ -50,6 +52,9 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 
 // Range is where the expression stands.
 func (e *Expr) Range() hcl.Range { return e.rng }
+
+// Reads tells whether the expression refers to the record-time name that has a slot.
+func (e *Expr) Reads(slot int) bool { return slices.Contains(e.slots, slot) }
 
 // Constant tells whether the result is the same for every record.
 func (e *Expr) Constant() bool { return e.constant }
@@ -98,7 +103,7 @@ type Env struct {
 func Compile(e hclsyntax.Expression, env *Env) (*Expr, diag.List) {
 	c := &compiler{env: env, names: map[string]local{}, constants: map[hclsyntax.Expression]bool{}}
 	eval, shape := c.compile(e)
-	return &Expr{eval: eval, locals: c.locals, shape: shape, rng: e.Range(), constant: c.constant(e)}, c.diags
+	return &Expr{eval: eval, locals: c.locals, shape: shape, rng: e.Range(), slots: c.slots, constant: c.constant(e)}, c.diags
 }
 
 // Constant returns an expression that always is v.
@@ -115,6 +120,7 @@ type compiler struct {
 	env    *Env
 	names  map[string]local // loop variables in sight
 	locals int
+	slots  []int
 	diags  diag.List
 	splat  []local // innermost last
 

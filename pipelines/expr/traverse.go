@@ -55,6 +55,7 @@ func (c *compiler) undeclared(shape *Shape, root string, steps hcl.Traversal) bo
 
 // slot reads a record-time name. A path of fields is the commonest expression of all, so it is followed in one go.
 func (c *compiler) slot(slot int, name string, steps hcl.Traversal) (closure, *Shape) {
+	c.slots = append(c.slots, slot)
 	root := func(f *Scope) (any, error) {
 		if slot >= len(f.Slots) {
 			return nil, nil

@@ -60,11 +60,12 @@ func (c *Connection) Check(ctx context.Context) (facts []string, problems []*pro
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := p.rpc.Check(ctx, &protocol.CheckRequest{Handle: handle})
-	if err != nil {
-		return nil, nil, callError(ctx, p, err, transient)
-	}
-	return r.GetFacts(), r.GetProblems(), nil
+	var r *protocol.CheckResponse
+	err = p.patiently(ctx, "check", func(ctx context.Context) (err error) {
+		r, err = p.rpc.Check(ctx, &protocol.CheckRequest{Handle: handle})
+		return err
+	})
+	return r.GetFacts(), r.GetProblems(), err
 }
 
 // Close releases the connection; streams on it end. The process stays for others.
@@ -96,9 +97,13 @@ func (c *Connection) Lookup(ctx context.Context, entity string, queries []*proto
 	if err := fits(request); err != nil {
 		return nil, err
 	}
-	r, err := p.rpc.Lookup(ctx, request)
+	var r *protocol.LookupResponse
+	err = p.patiently(ctx, "look-up", func(ctx context.Context) (err error) {
+		r, err = p.rpc.Lookup(ctx, request)
+		return err
+	})
 	if err != nil {
-		return nil, callError(ctx, p, err, transient)
+		return nil, err
 	}
 	if len(r.GetResults()) != len(queries) {
 		return nil, fail(fatal, "connector.protocol", "the connector %s gave %d answers to %d queries",

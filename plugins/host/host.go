@@ -6,7 +6,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
@@ -33,6 +33,7 @@ type Options struct {
 	Stdout    *os.File          // for connectors that declare stdio
 
 	Deadline time.Duration                    // for starting, describing, opening and health; 0 = 10 s
+	Patience time.Duration                    // for a look-up, a batch written and the next batch read; 0 = 15 min
 	Restart  RestartPolicy                    // zero fields have their defaults
 	Window   int                              // batches a Read has in flight; 0 = 4
 	Env      func(name string) (string, bool) // nil = os.LookupEnv
@@ -49,6 +50,7 @@ type RestartPolicy struct {
 
 func (o *Options) fill() {
 	or(&o.Deadline, 10*time.Second)
+	or(&o.Patience, 15*time.Minute)
 	or(&o.Restart.First, 200*time.Millisecond)
 	or(&o.Restart.Most, 10*time.Second)
 	or(&o.Restart.Budget, 5)
@@ -210,12 +212,7 @@ func (c *connector) ask(ctx context.Context) (*protocol.Manifest, error) {
 		return nil, err
 	}
 	defer p.stop()
-	var m *protocol.Manifest
-	err = p.control(ctx, "Describe", func(ctx context.Context) error {
-		r, err := p.rpc.Describe(ctx, &protocol.DescribeRequest{})
-		m = r.GetManifest()
-		return err
-	})
+	m, err := p.describe(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -225,13 +222,41 @@ func (c *connector) ask(ctx context.Context) (*protocol.Manifest, error) {
 	return m, nil
 }
 
+func (p *process) describe(ctx context.Context) (m *protocol.Manifest, err error) {
+	err = p.control(ctx, "Describe", func(ctx context.Context) error {
+		r, err := p.rpc.Describe(ctx, &protocol.DescribeRequest{})
+		m = r.GetManifest()
+		return err
+	})
+	return m, err
+}
+
+// recognise makes sure that a process is what its manifest says. The manifest may come from the cache, which goes by
+// the program's checksum: of a script, that says nothing about what it loads.
+func (c *connector) recognise(ctx context.Context, p *process) error {
+	m, err := p.describe(ctx)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.manifest == nil || proto.Equal(c.manifest, m) {
+		return nil
+	}
+	c.manifest = nil
+	if path := c.host.cachePath(c.sum); path != "" {
+		_ = os.Remove(path) // the next start asks anew
+	}
+	return fail(fatal, "connector.manifest_changed",
+		"the connector %s describes itself otherwise than before, although its program %s is the same; start again to check the project anew",
+		c.name, c.path)
+}
+
 // control makes a call that has the host's deadline.
 func (p *process) control(ctx context.Context, what string, call func(context.Context) error) error {
 	deadline := p.connector.host.options.Deadline
-	limited, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	err := call(limited)
-	if err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
+	late, err := within(ctx, deadline, call)
+	if late {
 		return fail(transient, "connector.hung", "the connector %s did not answer %s within %s", p.connector.name, what, deadline)
 	}
 	return callError(ctx, p, err, transient)

@@ -56,13 +56,17 @@ func TestMain(m *testing.M) {
 }
 
 func buildZoo(dir string) error {
-	first := filepath.Join(dir, prefix+"zoo")
-	if out, err := exec.Command("go", "build", "-o", first, "./testdata/zoo").CombinedOutput(); err != nil {
-		return fmt.Errorf("build the zoo: %w\n%s", err, out)
-	}
-	for _, name := range []string{"stdio", "liar", "mute", "broken", "sleeper"} {
-		if err := os.Link(first, filepath.Join(dir, prefix+name)); err != nil {
-			return err
+	for program, others := range map[string][]string{
+		"zoo": {"stdio", "liar", "mute", "broken", "sleeper"}, "rogue": {"moody"},
+	} {
+		first := filepath.Join(dir, prefix+program)
+		if out, err := exec.Command("go", "build", "-o", first, "./testdata/"+program).CombinedOutput(); err != nil {
+			return fmt.Errorf("build the zoo: %w\n%s", err, out)
+		}
+		for _, name := range others {
+			if err := os.Link(first, filepath.Join(dir, prefix+name)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -218,7 +222,7 @@ func TestManifestStartsTheProcessOnce(t *testing.T) {
 	if log.String() != "" {
 		t.Errorf("the second host started it: %s", log)
 	}
-	if diff := cmp.Diff([]string{"broken", "liar", "mute", "sleeper", "stdio", "zoo"}, second.Names()); diff != "" {
+	if diff := cmp.Diff([]string{"broken", "liar", "moody", "mute", "rogue", "sleeper", "stdio", "zoo"}, second.Names()); diff != "" {
 		t.Error(diff)
 	}
 }

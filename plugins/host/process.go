@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -40,8 +41,8 @@ type process struct {
 	child     *child
 	rpc       protocol.ConnectorClient
 	health    grpc_health_v1.HealthClient
-	stopping  atomic.Bool // its end is wanted
-	hung      atomic.Bool // it was killed because it did not answer
+	stopping  atomic.Bool            // its end is wanted
+	hung      atomic.Pointer[string] // why it was killed: what it did not answer
 }
 
 // dialled is what go-plugin wants to know of the client side.
@@ -204,10 +205,42 @@ func (p *process) watch() {
 		_, err := p.health.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: goplugin.GRPCServiceName})
 		cancel()
 		if status.Code(err) == codes.DeadlineExceeded && p.up() && !p.stopping.Load() {
-			p.hung.Store(true)
-			p.child.kill()
+			p.killHung("did not answer for " + deadline.String())
 		}
 	}
+}
+
+func (p *process) killHung(why string) {
+	p.hung.CompareAndSwap(nil, &why)
+	p.child.kill()
+}
+
+// overdue ends the process of a call that got no answer in time: what does not answer keeps its place, and soon
+// everybody would wait behind it. The class is that of the call.
+func (p *process) overdue(what string, class protocol.FailureClass) error {
+	patience := p.connector.host.options.Patience
+	p.killHung(fmt.Sprintf("did not answer a %s within %s", what, patience))
+	return fail(class, "connector.hung", "the connector %s did not answer a %s within %s and was killed",
+		p.connector.name, what, patience)
+}
+
+// patiently makes a call that changes nothing and has the host's patience.
+func (p *process) patiently(ctx context.Context, what string, call func(context.Context) error) error {
+	late, err := within(ctx, p.connector.host.options.Patience, call)
+	if late {
+		return p.overdue(what, transient)
+	}
+	return callError(ctx, p, err, transient)
+}
+
+// within makes a call and ends it after a while; late tells whether it failed for that. The other side is not told of
+// the limit: it would end the call at the same moment, and its answer might overtake ours.
+func within(ctx context.Context, limit time.Duration, call func(context.Context) error) (late bool, err error) {
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := time.AfterFunc(limit, cancel)
+	err = call(limited)
+	return !timer.Stop() && err != nil && ctx.Err() == nil, err
 }
 
 // died explains a call that the process's end cut short. Whoever sees the broken connection first makes sure that
@@ -231,8 +264,8 @@ func (p *process) died(class protocol.FailureClass) error {
 // end says how the process ended.
 func (p *process) end() string {
 	switch {
-	case p.hung.Load():
-		return "did not answer for " + p.connector.host.options.Deadline.String() + " and was killed"
+	case p.hung.Load() != nil:
+		return *p.hung.Load() + " and was killed"
 	case p.child.err != nil:
 		return "ended unexpectedly: " + p.child.err.Error()
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -73,8 +75,20 @@ func (s *Stream) Next() (*protocol.Batch, error) {
 	return b, nil
 }
 
+// patience is how long the next batch may take. A connector that reads standard input waits for whoever writes there.
+func (s *Stream) patience() time.Duration {
+	if s.proc.connector.stdio() {
+		return math.MaxInt64
+	}
+	return s.proc.connector.host.options.Patience
+}
+
 func (s *Stream) receive() (*protocol.Batch, error) {
+	late := time.AfterFunc(s.patience(), s.cancel)
 	r, err := s.rpc.Recv()
+	if !late.Stop() {
+		return nil, s.proc.overdue("read", transient)
+	}
 	if err != nil {
 		return nil, callError(s.ctx, s.proc, err, transient)
 	}

@@ -110,6 +110,12 @@ func (c *connector) acquire(ctx context.Context) (*process, error) {
 	launchCtx, cancel := c.host.during(ctx)
 	defer cancel()
 	p, err := c.launch(launchCtx, c.stdio())
+	if err == nil {
+		if err = c.recognise(launchCtx, p); err != nil {
+			p.stop()
+			return nil, err
+		}
+	}
 	if err != nil {
 		var failure *Failure
 		if errors.As(err, &failure) && failure.Code == "connector.start" {

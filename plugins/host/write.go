@@ -113,8 +113,12 @@ func (w *Writer) Write(ctx context.Context, ops []*protocol.Op) (*protocol.Write
 			return nil, context.Cause(ctx)
 		}
 		call := &writeCall{batch: b, done: make(chan struct{})}
+		late := time.NewTimer(w.conn.connector.host.options.Patience)
+		defer late.Stop()
 		select {
 		case s.out <- call:
+		case <-late.C:
+			return nil, s.proc.overdue("write", transient)
 		case <-s.ctx.Done():
 			if w.ctx.Err() != nil {
 				return nil, context.Cause(w.ctx)
@@ -125,6 +129,8 @@ func (w *Writer) Write(ctx context.Context, ops []*protocol.Op) (*protocol.Write
 		}
 		select {
 		case <-call.done:
+		case <-late.C:
+			return nil, s.proc.overdue("write", ambiguous)
 		case <-ctx.Done():
 			return nil, interrupted(ctx, ambiguous)
 		}
@@ -189,14 +195,17 @@ func startWriting(ctx context.Context, w *Writer, p *process) (*writeStream, err
 		out: make(chan *writeCall), closing: make(chan struct{}), underWay: map[uint64]*writeCall{},
 	}
 	s.ctx, s.cancel = context.WithCancel(w.ctx)
-	stop := context.AfterFunc(ctx, s.cancel) // until it has started, the caller's end ends it too
-	err := s.begin()
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
-	}
+	err := p.patiently(ctx, "write", func(ctx context.Context) error { // nothing is written yet
+		stop := context.AfterFunc(ctx, s.cancel) // until it has started, the caller's end ends it too
+		err := s.begin()
+		if !stop() && err == nil {
+			err = context.Cause(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		s.cancel()
-		return nil, callError(ctx, p, err, transient) // nothing was written
+		return nil, err
 	}
 	s.work.Go(s.send)
 	s.work.Go(s.receive)

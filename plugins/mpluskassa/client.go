@@ -1,16 +1,12 @@
 package mpluskassa
 
 import (
-	"bytes"
 	"context"
-	"encoding/xml"
 	"errors"
-	"html"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -60,36 +56,9 @@ func newClient(s settings, log *slog.Logger) *client {
 	c.http = &sdk.HTTP{
 		System: "mpluskassa", Client: &http.Client{Transport: transport, Timeout: s.timeout},
 		MaxBody: s.maxBody, Slots: make(chan struct{}, s.concurrency),
-		RedactQuery: []string{"ident", "secret"}, Secrets: s.forms(),
+		RedactQuery: []string{"ident", "secret"}, Secrets: []string{s.ident, s.secret},
 	}
 	return c
-}
-
-// forms are the credentials in every form that they may come back in: as they are, as in the address, and as XML
-// text. One or two characters are no secret, and hiding them would garble everything.
-func (s settings) forms() []string {
-	var out []string
-	for _, secret := range []string{s.ident, s.secret} {
-		if len(secret) < 3 {
-			continue
-		}
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
-			var escaped bytes.Buffer
-			_ = xml.EscapeText(&escaped, []byte(form)) // a Buffer takes everything
-			brief := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(form)
-			out = append(out, form, escaped.String(), html.EscapeString(form), brief, strings.ReplaceAll(brief, `"`, "&quot;"))
-		}
-	}
-	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) }) // a short one must not break a long one
-	return slices.Compact(out)
-}
-
-// hide takes the credentials out of a text.
-func (c *client) hide(s string) string {
-	for _, form := range c.http.Secrets {
-		s = strings.ReplaceAll(s, form, "***")
-	}
-	return s
 }
 
 // address is where everything goes. It holds the credentials: only http may see it.
@@ -119,9 +88,14 @@ func (c *client) send(ctx context.Context, name string, request map[string]any, 
 		Header: http.Header{
 			"Content-Type": {"text/xml; charset=utf-8"}, "Soapaction": {name}, "User-Agent": {"Kopru"}, "Accept": {"text/xml"},
 		},
+		Refused: func(f *sdk.Failure, answer *sdk.HTTPResponse) { c.refused(op, f, answer) },
 	})
 	if err != nil {
-		return nil, c.refused(op, err)
+		var f *sdk.Failure
+		if errors.As(err, &f) && f.Code == "mpluskassa.too_large" {
+			f.Message += "; lower page_size or raise max_answer_mb"
+		}
+		return nil, err
 	}
 	root, f := c.understand(op, resp.Body)
 	if f != nil {
@@ -163,7 +137,7 @@ func (c *client) understand(op operation, body []byte) (*node, *sdk.Failure) {
 			"a web page answered instead of MplusKASSA; check host and port of `url`"))
 	case err != nil:
 		return nil, unclear(op, sdk.Transient("mpluskassa.bad_answer",
-			"the answer to %s can't be read: %s", op.name, c.hide(err.Error())))
+			"the answer to %s can't be read: %s", op.name, c.http.Hide(err.Error())))
 	case ft != nil:
 		return nil, c.blame(op, http.StatusOK, ft)
 	case content.space != namespace || content.name != op.answer:
@@ -181,60 +155,46 @@ func looksLikePage(body []byte) bool {
 	return strings.HasPrefix(start, "<!doctype html") || strings.HasPrefix(start, "<html")
 }
 
-// refused makes sense of a call that http failed: SOAP faults come with a status of 500, and an address that is not
-// MplusKASSA's must not look like a record that does not exist.
-func (c *client) refused(op operation, err error) error {
-	var f *sdk.Failure
-	if !errors.As(err, &f) || f.RemoteStatus == 0 {
-		return err
-	}
-	exchanges := f.Exchanges
-	if ft := faultIn(exchanges); ft != nil {
-		f = c.blame(op, f.RemoteStatus, ft)
-		if f.Code == codeNotImplemented {
-			c.tooOld.Store(op.name, true)
+// refused makes sense of an answer that http counts as a failure: SOAP faults come with a status of 500, and an
+// address that is not MplusKASSA's must not look like a record that does not exist.
+func (c *client) refused(op operation, f *sdk.Failure, answer *sdk.HTTPResponse) {
+	if root, err := parse(answer.Body); err == nil {
+		if _, ft, err := opened(root); err == nil && ft != nil {
+			*f = *c.blame(op, answer.Status, ft)
+			if f.Code == codeNotImplemented {
+				c.tooOld.Store(op.name, true)
+			}
+			return
 		}
-		f.Exchanges = exchanges
-		return f
 	}
-	switch status := f.RemoteStatus; {
+	switch status := answer.Status; {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		f.Message = "MplusKASSA refuses ident and secret; check both, and that the port is this installation's"
 	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
 	default:
-		wrong := sdk.Fatal("mpluskassa.wrong_address",
-			"what answers at %s is not MplusKASSA's API; check host, port and path of `url`", c.base.Host)
-		f = wrong.Remote(status, f.RemoteMessage)
-		f.Exchanges = exchanges
+		*f = *sdk.Fatal("mpluskassa.wrong_address",
+			"what answers at %s is not MplusKASSA's API; check host, port and path of `url`", c.base.Host).
+			Remote(status, f.RemoteMessage)
 	}
-	return f
-}
-
-// faultIn finds a SOAP fault in the answer that an exchange shows; secrets are gone from it already.
-func faultIn(exchanges []*protocol.Exchange) *fault {
-	for _, e := range exchanges {
-		_, body, _ := strings.Cut(e.GetResponse(), "\r\n\r\n")
-		root, err := parse([]byte(body))
-		if err != nil {
-			continue
-		}
-		if _, ft, err := opened(root); err == nil {
-			return ft
-		}
-	}
-	return nil
 }
 
 // alive asks the way MplusKASSA's own client does: a GET is not allowed, which only a living API says.
 func (c *client) alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	_, err := c.http.Do(ctx, sdk.HTTPRequest{Method: http.MethodGet, URL: c.base.String()})
+	_, err := c.http.Do(ctx, sdk.HTTPRequest{
+		Method: http.MethodGet, URL: c.base.String(),
+		Refused: func(f *sdk.Failure, answer *sdk.HTTPResponse) {
+			if answer.Status != http.StatusMethodNotAllowed {
+				c.refused(operation{name: "GET"}, f, answer)
+			}
+		},
+	})
 	var f *sdk.Failure
 	if errors.As(err, &f) && f.RemoteStatus == http.StatusMethodNotAllowed {
 		return nil
 	}
-	return c.refused(operation{name: "GET"}, err)
+	return err
 }
 
 // decodeAnswer reads an answer as a whole; one that doesn't fit is no reason to doubt that it was a success.

@@ -136,7 +136,7 @@ func (c *connection) clock(header http.Header) *protocol.Problem {
 
 // explain says what is wrong with a connection and what to do.
 func (c *connection) explain(err error) *protocol.Problem {
-	p := &protocol.Problem{Summary: c.hide(err.Error())}
+	p := &protocol.Problem{Summary: c.http.Hide(err.Error())}
 	var f *sdk.Failure
 	switch {
 	case !errors.As(err, &f):

@@ -42,7 +42,8 @@ func (j *joins) prepare(ctx context.Context, orders []map[string]any, relations,
 	return fetch(ctx, j.articles, goods, j.articlesBy)
 }
 
-// fetch fills known with what is asked for and missing in it; what does not exist is remembered as nil.
+// fetch fills known with what is asked for and missing in it; what does not exist is remembered as nil. A server may
+// answer with fewer than were asked for, as it does with pages: the rest is asked for until nothing more comes.
 func fetch(
 	ctx context.Context, known map[string]map[string]any, numbers []string,
 	by func(context.Context, []string) (map[string]map[string]any, error),
@@ -56,12 +57,17 @@ func fetch(
 		return there || n == ""
 	})
 	for chunk := range slices.Chunk(numbers, joinChunk) {
-		found, err := by(ctx, chunk)
-		if err != nil {
-			return err
+		for more := true; more && len(chunk) > 0; {
+			found, err := by(ctx, chunk)
+			if err != nil {
+				return err
+			}
+			maps.Copy(known, found)
+			rest := slices.DeleteFunc(slices.Clone(chunk), func(n string) bool { return found[n] != nil })
+			chunk, more = rest, len(rest) < len(chunk)
 		}
 		for _, n := range chunk {
-			known[n] = found[n]
+			known[n] = nil
 		}
 	}
 	return nil

@@ -93,12 +93,12 @@ func (c *client) judge(op operation, answer *node) *sdk.Failure {
 		return nil
 	}
 	result := answer.value("result")
-	words := c.hide(answer.value("errorMessage") + answer.value("message"))
+	words := c.http.Hide(answer.value("errorMessage") + answer.value("message"))
 	o, known := c.outcomes[result]
 	if !known {
 		fail := &sdk.Failure{
 			Class: fatal, Code: "mpluskassa.unknown_result",
-			Message: "MplusKASSA answered " + op.name + " with a result this connector doesn't know: " + strconv.Quote(c.hide(result)),
+			Message: "MplusKASSA answered " + op.name + " with a result this connector doesn't know: " + strconv.Quote(c.http.Hide(result)),
 		}
 		return unclear(op, fail).Remote(200, words)
 	}
@@ -137,7 +137,7 @@ func (c *client) blame(op operation, status int, ft *fault) *sdk.Failure {
 	default:
 		out = unclear(op, sdk.Transient("mpluskassa.server_fault", "MplusKASSA failed at %s", op.name))
 	}
-	return out.Remote(status, c.hide(ft.words))
+	return out.Remote(status, c.http.Hide(ft.words))
 }
 
 // within tells whether a fault code is the other or a part of it: Client.Authentication is within Client.

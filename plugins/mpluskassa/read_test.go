@@ -295,8 +295,9 @@ func TestJoinsAreFetchedInBulk(t *testing.T) {
 	if err != nil || len(got.records) != 40 {
 		t.Fatalf("%d %v", len(got.records), err)
 	}
-	if r, p := till.count("getRelations"), till.count("getProducts"); r != 1 || p != 1 {
-		t.Errorf("%d calls for relations and %d for articles of 40 orders; one each would do", r, p)
+	// An article is missing: it is asked for once more, for the answer may have been cut short.
+	if r, p := till.count("getRelations"), till.count("getProducts"); r != 1 || p != 2 {
+		t.Errorf("%d calls for relations and %d for articles of 40 orders; one and two would do", r, p)
 	}
 	if till.last("getProducts").child("request").child("pluNumbers") == nil {
 		t.Error("pluNumbers must be sent, empty")

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -56,8 +58,46 @@ func (n *node) value(name string) string {
 	return ""
 }
 
-// parse reads one document, all of it: an answer that breaks off half-way is none.
+// parse reads one document, all of it: an answer that breaks off half-way is none. What XML has no room for is dropped:
+// the server writes the till's texts as they were typed, and one bad character must not hide a page of orders.
 func parse(data []byte) (*node, error) {
+	root, err := parseStrictly(data)
+	if err == nil {
+		return root, nil
+	}
+	if legal := onlyLegal(data); !bytes.Equal(legal, data) {
+		return parseStrictly(legal)
+	}
+	return nil, err
+}
+
+var reference = regexp.MustCompile(`&#(x[0-9a-fA-F]+|[0-9]+);`)
+
+// onlyLegal is the text without the characters that no XML may hold, be they written as they are or as references.
+func onlyLegal(data []byte) []byte {
+	data = reference.ReplaceAllFunc(data, func(ref []byte) []byte {
+		digits := string(ref[2 : len(ref)-1])
+		if digits[0] == 'x' {
+			digits = "0" + digits
+		}
+		if n, err := strconv.ParseInt(digits, 0, 32); err != nil || !isLegal(rune(n)) {
+			return nil
+		}
+		return ref
+	})
+	return bytes.Map(func(r rune) rune {
+		if isLegal(r) {
+			return r
+		}
+		return -1
+	}, data)
+}
+
+func isLegal(r rune) bool {
+	return r >= 0x20 && r <= 0xD7FF || r == '\t' || r == '\n' || r == '\r' || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
+}
+
+func parseStrictly(data []byte) (*node, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errors.New("the answer is empty")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -15,15 +14,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
 const (
 	shownBody = 16 << 10 // bytes of a body in an Exchange
 	shownFail = 2000     // bytes of a body in a Failure
-	hidden    = "***"
 )
 
 // HTTP calls a remote system over HTTP and tells the truth about outcomes: its errors are Failures with the class
@@ -36,21 +32,28 @@ type HTTP struct {
 
 	RedactHeaders []string // beside Authorization, Cookie, Set-Cookie and Proxy-Authorization
 	RedactQuery   []string // parameters whose values are secrets
-	Secrets       []string // values that are hidden wherever they show up
+	Secrets       []string // values that are hidden wherever they show up; see Hide
 
 	Now func() time.Time // nil = time.Now
 }
 
-// HTTPRequest is one call. Write says that it changes something over there, whatever its method.
+// HTTPRequest is one call.
 type HTTPRequest struct {
 	Method string
 	URL    string
 	Header http.Header
 	Body   []byte
-	Write  bool
+	Write  bool // it changes something over there, whatever its method
+
+	Secrets []string // of this call, beside those of HTTP: its token
+	Private bool     // it is about nothing but secrets: no Exchange is kept
+
+	// Refused may correct what an answer that is not 2xx means to this system: a 404 that is no missing record, a
+	// code in the body. It is given the whole answer; secrets are hidden in the failure afterwards.
+	Refused func(f *Failure, answer *HTTPResponse)
 }
 
-// HTTPResponse is an answer with a 2xx status.
+// HTTPResponse is an answer. Its Exchange is nil when the call was private.
 type HTTPResponse struct {
 	Status   int
 	Header   http.Header
@@ -61,6 +64,7 @@ type HTTPResponse struct {
 // Do makes a call. Its error is a *Failure with the Exchange in it:
 //
 //   - never connected: TRANSIENT; connection lost after the request left: TRANSIENT, of a write AMBIGUOUS
+//   - an answer larger than MaxBody: FATAL, of a write AMBIGUOUS
 //   - 401, 403: AUTH; 404, 410: NOT_FOUND; 409, 412: CONFLICT; 429: RATE_LIMITED
 //   - 408 and 5xx: TRANSIENT, of a write AMBIGUOUS; 3xx: FATAL; all else: INVALID
 func (h *HTTP) Do(ctx context.Context, r HTTPRequest) (*HTTPResponse, error) {
@@ -76,33 +80,51 @@ func (h *HTTP) Do(ctx context.Context, r HTTPRequest) (*HTTPResponse, error) {
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), r.Method, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
-		return nil, Fatal(h.System+".bad_request", "the request can't be made: %s", h.clean(withoutQuery(err)))
+		return nil, Fatal(h.System+".bad_request", "the request can't be made: %s", h.Hide(withoutQuery(err), r.Secrets...))
 	}
 	for k, v := range r.Header {
 		req.Header[k] = v
 	}
 	begun := h.now()
-	exchange := &protocol.Exchange{Request: h.showRequest(req, r.Body)}
-	resp, body, err := h.roundTrip(req) //nolint:bodyclose // roundTrip closes it
-	exchange.TookMs = h.now().Sub(begun).Milliseconds()
-	if err != nil {
-		f := h.lost(err, req.URL, r.Write && sent.Load())
-		exchange.Response = f.Message
-		f.Exchanges = []*protocol.Exchange{exchange}
+	answer, line, err := h.roundTrip(req)
+	took := h.now().Sub(begun).Milliseconds()
+	var f *Failure
+	switch {
+	case err != nil:
+		f = h.lost(err, req.URL, r.Write && sent.Load())
+	case answer.Status < 200 || answer.Status >= 300:
+		f = h.refused(answer, r.Write)
+		if r.Refused != nil {
+			r.Refused(f, answer)
+		}
+	}
+	if f != nil {
+		f.Message, f.RemoteMessage = h.Hide(f.Message, r.Secrets...), h.Hide(f.RemoteMessage, r.Secrets...)
+	}
+	if !r.Private {
+		exchange := &protocol.Exchange{Request: h.showRequest(req, r), TookMs: took}
+		if err != nil {
+			exchange.Response = f.Message
+		} else {
+			exchange.Status = int32(answer.Status)
+			exchange.Response = h.show(line, answer.Header, answer.Body, r.Secrets)
+			answer.Exchange = exchange
+		}
+		if f != nil {
+			f.Exchanges = []*protocol.Exchange{exchange}
+		}
+	}
+	if f != nil {
 		return nil, f
 	}
-	exchange.Status = int32(resp.StatusCode)
-	exchange.Response = h.show(resp.Proto+" "+resp.Status, resp.Header, body)
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return &HTTPResponse{Status: resp.StatusCode, Header: resp.Header, Body: body, Exchange: exchange}, nil
-	}
-	f := h.refused(resp, body, r.Write)
-	f.Exchanges = []*protocol.Exchange{exchange}
-	return nil, f
+	return answer, nil
 }
 
-// roundTrip reads the whole answer: one that breaks off half-way is none.
-func (h *HTTP) roundTrip(req *http.Request) (*http.Response, []byte, error) {
+// errTooLarge is an answer that was not read to its end.
+var errTooLarge = errors.New("the answer is too large")
+
+// roundTrip reads the whole answer: one that breaks off half-way is none. It also returns the status line.
+func (h *HTTP) roundTrip(req *http.Request) (*HTTPResponse, string, error) {
 	client := http.Client{Timeout: time.Minute}
 	if h.Client != nil {
 		client = *h.Client
@@ -110,28 +132,40 @@ func (h *HTTP) roundTrip(req *http.Request) (*http.Response, []byte, error) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", err
 	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end, or given up
-	most := h.MaxBody
-	if most <= 0 {
-		most = 32 << 20
-	}
+	most := h.most()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	if err == nil && int64(len(body)) > most {
-		err = fmt.Errorf("the answer has more than %d bytes", most)
+		err = errTooLarge
 	}
-	return resp, body, err
+	return &HTTPResponse{Status: resp.StatusCode, Header: resp.Header, Body: body}, resp.Proto + " " + resp.Status, err
+}
+
+func (h *HTTP) most() int64 {
+	if h.MaxBody > 0 {
+		return h.MaxBody
+	}
+	return 32 << 20
 }
 
 // lost is the failure of a call without an answer.
 func (h *HTTP) lost(err error, at *url.URL, unclear bool) *Failure {
+	if errors.Is(err, errTooLarge) { // it would be as large the next time
+		f := Fatal(h.System+".too_large", "the answer of %s has more than %d bytes", at.Host, h.most())
+		if unclear {
+			f.Class = ambiguous
+			f.Message += "; the write may have been stored all the same"
+		}
+		return f
+	}
 	var wrapped *url.Error
 	why := err
 	if errors.As(err, &wrapped) {
 		why = wrapped.Err
 	}
-	text := h.clean(why.Error())
+	text := why.Error()
 	if wrapped != nil && wrapped.Timeout() {
 		text = "it took too long"
 	}
@@ -144,9 +178,9 @@ func (h *HTTP) lost(err error, at *url.URL, unclear bool) *Failure {
 }
 
 // refused is the failure of a call whose answer is not 2xx.
-func (h *HTTP) refused(resp *http.Response, body []byte, write bool) *Failure {
-	code := resp.StatusCode
-	f := &Failure{RemoteStatus: code, RemoteMessage: h.clean(words(resp.Header, body))}
+func (h *HTTP) refused(answer *HTTPResponse, write bool) *Failure {
+	code := answer.Status
+	f := &Failure{RemoteStatus: code, RemoteMessage: words(answer.Header, h.Hide(string(answer.Body)))}
 	set := func(class protocol.FailureClass, name, message string) {
 		f.Class, f.Code, f.Message = class, h.System+"."+name, message
 	}
@@ -172,7 +206,7 @@ func (h *HTTP) refused(resp *http.Response, body []byte, write bool) *Failure {
 	default:
 		set(protocol.FailureClass_FAILURE_CLASS_INVALID, "rejected", "the system rejects it with "+strconv.Itoa(code))
 	}
-	f.RetryAfter = retryAfter(resp.Header, h.now())
+	f.RetryAfter = retryAfter(answer.Header, h.now())
 	return f
 }
 
@@ -189,8 +223,8 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 }
 
 // words is what a body says to a human: of a page, which a proxy may have sent, only its title.
-func words(header http.Header, body []byte) string {
-	text := strings.TrimSpace(string(body[:min(len(body), shownBody)]))
+func words(header http.Header, body string) string {
+	text := strings.TrimSpace(body[:min(len(body), shownBody)])
 	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	if kind == "text/html" || strings.HasPrefix(text, "<!") || strings.HasPrefix(text, "<html") {
 		for _, tag := range []string{"title", "TITLE"} {
@@ -216,51 +250,4 @@ func (h *HTTP) now() time.Time {
 		return h.Now()
 	}
 	return time.Now()
-}
-
-// ---- what a human may see
-
-func (h *HTTP) showRequest(req *http.Request, body []byte) string {
-	u := *req.URL
-	u.User = nil
-	if q := u.Query(); len(q) > 0 {
-		for _, name := range h.RedactQuery {
-			for k := range q {
-				if strings.EqualFold(k, name) {
-					q.Set(k, hidden)
-				}
-			}
-		}
-		u.RawQuery = strings.ReplaceAll(q.Encode(), url.QueryEscape(hidden), hidden)
-	}
-	return h.show(req.Method+" "+u.String(), req.Header, body)
-}
-
-func (h *HTTP) show(line string, header http.Header, body []byte) string {
-	header = header.Clone()
-	for _, name := range append([]string{"Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization"}, h.RedactHeaders...) {
-		if header.Get(name) != "" {
-			header.Set(name, hidden)
-		}
-	}
-	var b strings.Builder
-	b.WriteString(line + "\r\n")
-	_ = header.Write(&b) // a Builder takes everything
-	// Secrets go first: one that the cut would split must not show its half.
-	text := h.clean(b.String() + "\r\n" + string(body))
-	return cut(text, shownBody)
-}
-
-// clean hides the secrets in a text, also in the forms they have in a URL and in JSON.
-func (h *HTTP) clean(text string) string {
-	for _, s := range h.Secrets {
-		if s == "" {
-			continue
-		}
-		quoted, _ := jsontext.AppendQuote(nil, valid(s)) // valid text can be quoted
-		for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s), string(quoted[1 : len(quoted)-1])} {
-			text = strings.ReplaceAll(text, form, hidden)
-		}
-	}
-	return text
 }

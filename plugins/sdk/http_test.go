@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -86,7 +87,10 @@ func TestHTTPWithoutAnAnswer(t *testing.T) {
 		_, _ = w.Write([]byte("half"))
 	}))
 	defer half.Close()
-	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only behind the body does a server notice that its client is gone
+		<-r.Context().Done()
+	}))
 	defer slow.Close()
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -174,8 +178,49 @@ func TestHTTPBodies(t *testing.T) {
 		t.Error(err)
 	}
 	answer = strings.Repeat("x", 101)
-	if f := failureOf(t, get("/")); !strings.Contains(f.Message, "more than 100 bytes") {
-		t.Errorf("got %q", f.Message)
+	for write, want := range map[bool]protocol.FailureClass{false: isFatal, true: ambiguous} {
+		_, err := h.Do(t.Context(), HTTPRequest{Method: http.MethodPost, URL: s.URL, Write: write})
+		if f := failureOf(t, err); f.Class != want || f.Code != "shop.too_large" || !strings.Contains(f.Message, "more than 100 bytes") {
+			t.Errorf("write %v: got %+v", write, f)
+		}
+	}
+}
+
+// TestHTTPRefusalsAreTheConnectorsToJudge has a system whose 404 means something else, and which repeats a token.
+func TestHTTPRefusalsAreTheConnectorsToJudge(t *testing.T) {
+	body := strings.Repeat(" ", shownBody) + "the method is unknown"
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Why", "hunter2")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(body))
+	}))
+	defer s.Close()
+	h := &HTTP{System: "shop", Client: s.Client()}
+	_, err := h.Do(t.Context(), HTTPRequest{
+		Method: http.MethodPost, URL: s.URL, Secrets: []string{"hunter2"},
+		Refused: func(f *Failure, answer *HTTPResponse) {
+			if string(answer.Body) != body || f.Class != isMissing {
+				t.Errorf("got %d bytes of %d, %v", len(answer.Body), len(body), f)
+			}
+			*f = *Fatal("shop.too_old", "too old for %s", answer.Header.Get("X-Why")).Remote(404, "hunter2")
+		},
+	})
+	f := failureOf(t, err)
+	if f.Class != isFatal || f.Code != "shop.too_old" || f.Message != "too old for ***" || f.RemoteMessage != "***" || len(f.Exchanges) != 1 {
+		t.Errorf("got %+v", f)
+	}
+	if _, err = h.Do(t.Context(), HTTPRequest{Method: http.MethodPost, URL: s.URL, Private: true}); failureOf(t, err).Exchanges != nil {
+		t.Error("a private call left an exchange")
+	}
+}
+
+func TestSecretsAreHiddenInEveryForm(t *testing.T) {
+	h := &HTTP{Secrets: []string{"a", `s&"<é/ x`}}
+	text := "a s&\"<é/ x s&amp;&quot;&lt;é/ x s&amp;\"&lt;é/ x s&amp;&#34;&lt;é/ x s\\u0026\\\"\\u003cé/ x " +
+		"s&\\\"<é/ x s%26%22%3C%C3%A9%2F+x s&%22%3C%C3%A9%2F%20x s&amp;%22%3C%C3%A9%2F%20x more-secret"
+	want := "a *** *** *** *** *** *** *** *** *** more-***"
+	if got := h.Hide(text, "secret"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

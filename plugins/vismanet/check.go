@@ -59,7 +59,10 @@ func (c *connection) probeERP(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	p := rowsOf(ans, true)
+	p, ok := rowsOf(ans, true)
+	if !ok {
+		return 0, c.client.erp.broken("no list of customers")
+	}
 	if len(p.rows) == 0 {
 		return 0, nil
 	}

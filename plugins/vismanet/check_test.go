@@ -89,7 +89,7 @@ func TestTokens(t *testing.T) {
 			reply(w, 401, "")
 			return
 		}
-		healthy(w, r)
+		reply(w, 404, "") // nobody there
 	})
 	use := func() error {
 		_, err := c.Lookup(t.Context(), "customer", sdk.Query{ID: "nobody"})

@@ -3,7 +3,6 @@ package vismanet
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -31,7 +30,7 @@ type limits struct{ limit, remaining, reset string }
 
 // client sends calls to both services.
 type client struct {
-	http   sdk.HTTP // copied per call: its Secrets then include the call's token
+	http   *sdk.HTTP
 	log    *slog.Logger
 	agent  string
 	branch string
@@ -41,13 +40,13 @@ type client struct {
 
 func newClient(s settings, transport http.RoundTripper, now func() time.Time, log *slog.Logger) *client {
 	h := sdk.HTTP{
-		System: "vismanet", Client: &http.Client{Transport: keeper{transport}, Timeout: s.timeout},
+		System: "vismanet", Client: &http.Client{Transport: transport, Timeout: s.timeout},
 		Secrets: []string{s.clientSecret}, Now: now,
 	}
 	tokenHTTP := h // a token is fetched in between calls: it takes none of their slots
 	h.Slots = make(chan struct{}, concurrency)
 	return &client{
-		http: h, log: log, agent: s.userAgent, branch: s.branch,
+		http: &h, log: log, agent: s.userAgent, branch: s.branch,
 		erp: &service{
 			title: "the ERP API", setting: "api_url", base: s.api,
 			tokens: newTokens(&tokenHTTP, s, "scopes", s.apiScopes),
@@ -118,37 +117,30 @@ func (c *client) do(ctx context.Context, t *trail, r call) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		h := c.http
-		h.Secrets = []string{c.http.Secrets[0], token}
-		var refused refusal
-		resp, err := h.Do(refused.attach(ctx), sdk.HTTPRequest{
-			Method: r.method, URL: r.url(), Header: c.header(r, token), Body: body, Write: r.write(),
+		resp, err := c.http.Do(ctx, sdk.HTTPRequest{
+			Method: r.method, URL: r.url(), Header: c.header(r, token), Body: body, Write: r.write(), Secrets: []string{token},
+			Refused: func(f *sdk.Failure, answer *sdk.HTTPResponse) {
+				r.service.note(answer.Header)
+				refine(f, r, answer)
+			},
 		})
 		if err == nil {
-			scrub(h.Secrets, resp.Exchange)
 			t.add(resp.Exchange)
 			r.service.note(resp.Header)
 			c.log.Debug("call", "method", r.method, "path", r.path, "status", resp.Status)
-			return judge(r, resp, h.Secrets)
+			return c.judge(r, resp, token)
 		}
 		f := asFailure(err)
-		scrub(h.Secrets, f.Exchanges...)
 		t.add(f.Exchanges...)
-		r.service.note(refused.header)
 		c.log.Debug("call", "method", r.method, "path", r.path, "status", f.RemoteStatus, "code", f.Code)
 		if f.RemoteStatus == http.StatusUnauthorized && attempt == 0 {
 			r.service.tokens.drop(ctx, token)
 			continue
 		}
-		refine(f, r, &refused, h.Secrets)
+		if f.RemoteStatus == 0 {
+			f.Message = strings.Replace(f.Message, "no answer from", "no answer from "+r.service.title+" at", 1)
+		}
 		return nil, f
-	}
-}
-
-// scrub hides secrets also in the form JSON gives them, which sdk.HTTP does not know.
-func scrub(secrets []string, exchanges ...*protocol.Exchange) {
-	for _, e := range exchanges {
-		e.Request, e.Response = clean(e.GetRequest(), secrets), clean(e.GetResponse(), secrets)
 	}
 }
 
@@ -170,33 +162,41 @@ func (c *client) header(r call, token string) http.Header {
 }
 
 // judge reads a 2xx, which need not be a yes: an action that failed says so only in its body.
-func judge(r call, resp *sdk.HTTPResponse, secrets []string) (*answer, error) {
+func (c *client) judge(r call, resp *sdk.HTTPResponse, token string) (*answer, error) {
 	a := &answer{status: resp.Status, header: resp.Header, version: version(resp.Header.Get("ETag"))}
 	data := bytes.TrimSpace(bytes.TrimPrefix(resp.Body, []byte("\xef\xbb\xbf")))
-	if len(data) == 0 {
+	if len(data) == 0 && (r.write() || resp.Status == http.StatusNoContent) {
 		return a, nil
 	}
 	var err error
-	if a.body, err = record.Decode(data); err != nil {
+	if a.body, err = record.Decode(data); err != nil { // also nothing at all: it must not pass for an empty list
 		if r.write() && resp.Header.Get("Location") != "" {
 			return a, nil // the outcome is plain enough
 		}
-		f := sdk.Transient("vismanet.broken_answer",
-			"%s answered %d with something that is not JSON", r.service.title, resp.Status)
+		f := r.service.broken("something that is not JSON")
 		if r.write() {
-			f = sdk.Ambiguous("vismanet.broken_answer",
-				"%s answered %d with something that is not JSON; the write may have been stored", r.service.title, resp.Status)
+			f.Class = classAmbiguous
+			f.Message += "; the write may have been stored"
 		}
 		f.RemoteStatus = resp.Status
-		f.Exchanges = []*protocol.Exchange{resp.Exchange}
+		f.Exchanges = exchangesOf(resp)
 		return nil, f
 	}
 	if words := declined(a.body); words != "" && r.write() {
-		f := sdk.Invalid("vismanet.rejected", "Visma.net did not carry it out").Remote(resp.Status, clean(words, secrets))
-		f.Exchanges = []*protocol.Exchange{resp.Exchange}
+		f := sdk.Invalid("vismanet.rejected", "Visma.net did not carry it out").Remote(resp.Status, c.http.Hide(words, token))
+		f.Exchanges = exchangesOf(resp)
 		return nil, f
 	}
 	return a, nil
+}
+
+func exchangesOf(resp *sdk.HTTPResponse) []*protocol.Exchange {
+	return []*protocol.Exchange{resp.Exchange}
+}
+
+// broken is the failure of a call whose answer makes no sense.
+func (s *service) broken(what string) *sdk.Failure {
+	return sdk.Transient("vismanet.broken_answer", "%s answered with %s", s.title, what)
 }
 
 // declined is why a 2xx is none, "" when it is one.
@@ -221,36 +221,4 @@ func (s *service) note(h http.Header) {
 // version is an ETag without its quotes.
 func version(etag string) string {
 	return strings.Trim(strings.TrimPrefix(strings.TrimSpace(etag), "W/"), `"`)
-}
-
-// refusal keeps the whole body and the headers of an answer that is not a 2xx, for the details that only a parser
-// of Visma's own forms finds in them.
-type refusal struct {
-	header http.Header
-	body   bytes.Buffer
-}
-
-type refusalKey struct{}
-
-func (r *refusal) attach(ctx context.Context) context.Context {
-	return context.WithValue(ctx, refusalKey{}, r)
-}
-
-// keeper fills the refusal of a call's context.
-type keeper struct{ next http.RoundTripper }
-
-// RoundTrip passes the request on.
-func (k keeper) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := k.next.RoundTrip(req)
-	if err != nil || resp.StatusCode < 300 {
-		return resp, err
-	}
-	if r, ok := req.Context().Value(refusalKey{}).(*refusal); ok {
-		r.header = resp.Header
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.TeeReader(resp.Body, &r.body), resp.Body}
-	}
-	return resp, nil
 }

@@ -200,7 +200,7 @@ func TestContractOfCalls(t *testing.T) {
 		case strings.HasPrefix(r.URL.Path, "/api/"):
 			reply(w, 200, `{"value":[],"nextPage":null,"totalCount":0}`)
 		default:
-			reply(w, 200, "[]")
+			reply(w, 200, `{"records":[]}`) // does for a list and for a record
 		}
 	}, sdk.Config{"override_number_series": true})
 	for _, e := range entities() {

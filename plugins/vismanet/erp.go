@@ -39,8 +39,8 @@ func (a *erpAPI) get(ctx context.Context, t *trail, e *entity, id string) (*sdk.
 		return nil, err
 	}
 	row, ok := ans.body.(map[string]any)
-	if !ok {
-		return nil, nil // an empty answer: there is none
+	if !ok { // taken for a record that is missing, it would be created again
+		return nil, a.client.erp.broken("no " + e.name)
 	}
 	r := a.row(e, row)
 	if ans.version != "" {
@@ -114,7 +114,11 @@ func (a *erpAPI) fetch(ctx context.Context, t *trail, e *entity, n int, filter u
 	if err != nil {
 		return page{}, err
 	}
-	return rowsOf(ans, e.paged), nil
+	p, ok := rowsOf(ans, e.paged)
+	if !ok {
+		return page{}, a.client.erp.broken("no list of " + e.name)
+	}
+	return p, nil
 }
 
 func (a *erpAPI) complete(_ context.Context, e *entity, rows []map[string]any) ([]row, error) {

@@ -1,11 +1,9 @@
 package vismanet
 
 import (
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,19 +40,14 @@ func hasStatus(err error, status int) bool {
 }
 
 // refine adds to a failure what Visma's status and body say.
-func refine(f *sdk.Failure, r call, refused *refusal, secrets []string) {
-	if f.RemoteStatus == 0 {
-		f.Message = strings.Replace(f.Message, "no answer from", "no answer from "+r.service.title+" at", 1)
-		return
-	}
-	told := explain(refused.body.Bytes())
+func refine(f *sdk.Failure, r call, answer *sdk.HTTPResponse) {
+	told := explain(answer.Body)
 	if told.words != "" {
 		f.RemoteMessage = cut(told.words, mostWords)
 	}
-	f.RemoteMessage = clean(f.RemoteMessage, secrets)
 	f.Field = told.field
 	if f.RetryAfter == 0 && f.RemoteStatus == http.StatusTooManyRequests {
-		f.RetryAfter = windowEnd(refused.header)
+		f.RetryAfter = windowEnd(answer.Header)
 	}
 	byStatus(f, r)
 	byWords(f, told)
@@ -223,22 +216,6 @@ func cut(s string, most int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
-// clean hides the secrets in a text, also in the forms that a URL and JSON give them.
-func clean(text string, secrets []string) string {
-	for _, s := range secrets {
-		if s == "" {
-			continue
-		}
-		careful, _ := json.Marshal(s) // & as \u0026; a string always can be
-		plain, _ := record.Encode(s)
-		forms := []string{s, url.QueryEscape(s), string(careful[1 : len(careful)-1]), string(plain[1 : len(plain)-1])}
-		for _, form := range forms {
-			text = strings.ReplaceAll(text, form, "***")
-		}
-	}
-	return text
 }
 
 // windowEnd is when the rate limit's window ends, for a 429 without Retry-After.

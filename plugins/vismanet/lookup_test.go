@@ -229,3 +229,30 @@ func TestReferenceLists(t *testing.T) {
 		t.Error("it can be written")
 	}
 }
+
+// TestNoAnswerIsNoEmptyList has a 200 without a list in it: taken for an empty one, it would end a read early, and an
+// order's customer would be created twice.
+func TestNoAnswerIsNoEmptyList(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"", " ", "null", "{}", `"x"`, `{"records":null}`} {
+		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, body) })
+		for entity, q := range map[string]sdk.Query{
+			"customer": {Match: map[string]any{"email": "a@example.org"}}, "sales_order": {Match: map[string]any{"orderId": "1"}},
+			"credit_terms": {ID: "30"},
+		} {
+			_, err := c.Lookup(t.Context(), entity, q)
+			if f := failureOf(t, err); f.Class != transient || f.Code != "vismanet.broken_answer" {
+				t.Errorf("%s answered with %q: %+v", entity, body, f)
+			}
+			_, err = c.Read(t.Context(), sdk.ReadRequest{Entity: entity}, func(sdk.Batch) error { return nil })
+			if f := failureOf(t, err); f.Class != transient {
+				t.Errorf("a read of %s answered with %q: %+v", entity, body, f)
+			}
+		}
+	}
+	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, "") })
+	_, err := c.Lookup(t.Context(), "customer", sdk.Query{ID: "1"})
+	if f := failureOf(t, err); f.Class != transient {
+		t.Errorf("a customer answered with nothing: %+v", f)
+	}
+}

@@ -13,9 +13,6 @@ import (
 	"github.com/kopru-io/kopru/plugins/sdk"
 )
 
-// linesPerPage is the service's own default.
-const linesPerPage = 1000
-
 // orderAPI is the Sales Order Service, v3: plain JSON, lists in an envelope, lines apart from their order.
 type orderAPI struct {
 	client   *client
@@ -51,7 +48,7 @@ func (a *orderAPI) get(ctx context.Context, t *trail, e *entity, id string) (*sd
 	}
 	body, ok := ans.body.(map[string]any)
 	if !ok {
-		return nil, sdk.Transient("vismanet.broken_answer", "%s answered nothing for order %s", a.client.orders.title, id)
+		return nil, a.client.orders.broken("no order for " + id)
 	}
 	body["orderLines"], err = a.lines(ctx, t, path)
 	if isMissing(err) {
@@ -72,8 +69,10 @@ func (a *orderAPI) get(ctx context.Context, t *trail, e *entity, id string) (*sd
 func (a *orderAPI) lines(ctx context.Context, t *trail, path string) ([]any, error) {
 	lines := []any{}
 	list := listing{
-		fetch: func(n int) (page, error) { return a.list(ctx, t, path+"/lines", n, linesPerPage, url.Values{}) },
-		key:   func(in map[string]any) string { return rowKey(in, "lineId") },
+		fetch: func(n int) (page, error) {
+			return a.list(ctx, t, path+"/lines", n, a.settings.orderPageSize, url.Values{})
+		},
+		key: func(in map[string]any) string { return rowKey(in, "lineId") },
 	}
 	err := list.walk(ctx, position{}, func(p page) error {
 		for _, line := range p.rows {
@@ -98,7 +97,7 @@ func (a *orderAPI) list(ctx context.Context, t *trail, path string, n, size int,
 	body, _ := ans.body.(map[string]any)
 	items, ok := body["value"].([]any)
 	if !ok {
-		return page{}, sdk.Transient("vismanet.broken_answer", "%s answered a list without value", a.client.orders.title)
+		return page{}, a.client.orders.broken("a list without value")
 	}
 	p := page{total: count(body["totalCount"]), last: body["nextPage"] == nil, at: serverTime(ans.header)}
 	for _, item := range items {

@@ -111,20 +111,24 @@ func (l listing) pass(
 	}
 }
 
-// rowsOf reads both forms of v1's lists: a bare array, whose rows carry the total, and an object around it.
-func rowsOf(a *answer, paged bool) page {
+// rowsOf reads both forms of v1's lists: a bare array, whose rows carry the total, and an object around it. It is false
+// for what is no list: taken for an empty one, it would end a read early.
+func rowsOf(a *answer, paged bool) (page, bool) {
 	p := page{total: -1, last: !paged, at: serverTime(a.header)}
 	items, ok := a.body.([]any)
 	if len(items) == 1 {
 		if m, _ := items[0].(map[string]any); m["records"] != nil { // the object as an array's only element
-			a = &answer{body: m}
+			a = &answer{body: m, header: a.header}
 			ok = false
 		}
 	}
 	if !ok {
 		m, _ := a.body.(map[string]any)
-		items, _ = m["records"].([]any)
+		items, ok = m["records"].([]any)
 		p.total = count(m["totalCount"])
+	}
+	if !ok && a.status != http.StatusNoContent {
+		return p, false
 	}
 	for _, item := range items {
 		row, ok := item.(map[string]any)
@@ -139,7 +143,7 @@ func rowsOf(a *answer, paged bool) page {
 	if !paged {
 		p.total = -1
 	}
-	return p
+	return p, true
 }
 
 func count(v any) int {

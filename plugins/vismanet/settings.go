@@ -70,7 +70,7 @@ func attributes() []*protocol.Attribute {
 		sdk.Attribute("branch", text, "Branch number sent with every call. Without it Visma.net chooses.", 0),
 		optional("page_size", integer, 500, "Records a page of the ERP API, which silently gives fewer when it is too many."),
 		optional("order_page_size", integer, 100,
-			"Orders a page of the Sales Order Service, which refuses more than its maximum."),
+			"Orders, and lines of one, a page of the Sales Order Service, which refuses more than its maximum."),
 		optional("timeout", duration, "100s", "How long a call may take. Visma cuts it at about four minutes."),
 		optional("overlap", duration, "5m", "How far an incremental read looks back behind the last change it saw."),
 		optional("timezone", text, "Europe/Oslo", "The company's time zone: it decides on which day an order falls."),

@@ -96,9 +96,8 @@ func (t *tokens) fetch(ctx context.Context) (token, granted string, life time.Du
 		"client_secret": {t.settings.clientSecret},
 		"tenant_id":     {t.settings.tenantID},
 	}
-	var refused refusal
-	resp, err := t.http.Do(refused.attach(ctx), sdk.HTTPRequest{
-		Method: http.MethodPost, URL: t.url, Body: []byte(form.Encode()),
+	resp, err := t.http.Do(ctx, sdk.HTTPRequest{
+		Method: http.MethodPost, URL: t.url, Body: []byte(form.Encode()), Private: true, Refused: t.refine,
 		Header: http.Header{
 			"Content-Type": {"application/x-www-form-urlencoded"},
 			"Accept":       {"application/json"},
@@ -106,7 +105,11 @@ func (t *tokens) fetch(ctx context.Context) (token, granted string, life time.Du
 		},
 	})
 	if err != nil {
-		return "", "", 0, t.refine(asFailure(err), &refused)
+		f := asFailure(err)
+		if f.RemoteStatus == 0 {
+			f.Message = "Visma Connect: " + f.Message
+		}
+		return "", "", 0, f
 	}
 	body, _ := record.DecodeObject(resp.Body)
 	if token = textOf(body["access_token"]); token == "" {
@@ -124,18 +127,14 @@ func lifetime(v any) time.Duration {
 	return min(d, 24*time.Hour)
 }
 
-// refine says what a refusal of Visma Connect means. Its exchange is left out: it holds nothing but credentials.
-func (t *tokens) refine(f *sdk.Failure, refused *refusal) *sdk.Failure {
-	f.Exchanges = nil
-	f.RemoteMessage = clean(f.RemoteMessage, []string{t.settings.clientSecret})
-	body, _ := record.DecodeObject(refused.body.Bytes())
+// refine says what a refusal of Visma Connect means.
+func (t *tokens) refine(f *sdk.Failure, answer *sdk.HTTPResponse) {
+	body, _ := record.DecodeObject(answer.Body)
 	name := textOf(body["error"])
 	auth := func(field, message string) {
 		f.Class, f.Code, f.Field, f.Message = classAuth, "vismanet.token_refused", field, message
 	}
 	switch {
-	case f.RemoteStatus == 0:
-		f.Message = "Visma Connect: " + f.Message
 	case f.Class == protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED:
 		f.Message = "Visma Connect wants fewer calls"
 	case f.RemoteStatus >= 500:
@@ -154,5 +153,4 @@ func (t *tokens) refine(f *sdk.Failure, refused *refusal) *sdk.Failure {
 		f.Class, f.Code = protocol.FailureClass_FAILURE_CLASS_FATAL, "vismanet.token"
 		f.Field, f.Message = "token_url", "this does not look like Visma Connect; correct token_url"
 	}
-	return f
 }

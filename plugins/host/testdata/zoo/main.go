@@ -133,7 +133,11 @@ func (c *connection) misbehave(ctx context.Context, do string) error {
 		<-ctx.Done()
 		return ctx.Err()
 	case "freeze":
-		return syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
+			return err
+		}
+		<-ctx.Done() // the signal may be another thread's to take: this one must not answer before
+		return ctx.Err()
 	case "panic":
 		panic("in control")
 	case "hang":
