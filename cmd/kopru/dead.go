@@ -1,106 +1,236 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines/diag"
 )
 
-// letter is a dead letter or a parked record as it is shown.
+// letter is a dead letter or a parked record as it is shown. Lists leave the records out.
 type letter struct {
-	ID        int64           `json:"id"`
-	Pipeline  string          `json:"pipeline"`
-	Key       string          `json:"key"`
-	Status    string          `json:"status"`
-	Step      string          `json:"step"`
-	Code      string          `json:"code"`
-	Message   string          `json:"message"`
-	WaitsFor  string          `json:"waits_for,omitempty"`
-	Attempts  int             `json:"attempts"`
-	Since     string          `json:"since"`
-	Original  json.RawMessage `json:"original,omitempty"`
-	Current   json.RawMessage `json:"current,omitempty"`
-	Exchanges json.RawMessage `json:"exchanges,omitempty"`
+	ID         int64           `json:"id"`
+	Pipeline   string          `json:"pipeline"`
+	Key        string          `json:"key"`
+	Operation  string          `json:"operation"`
+	Status     string          `json:"status"`
+	Since      time.Time       `json:"since"`
+	Step       string          `json:"step"`
+	Code       string          `json:"code"`
+	Class      string          `json:"class,omitempty"`
+	Message    string          `json:"message"`
+	Remedy     string          `json:"remedy,omitempty"`
+	WaitsFor   string          `json:"waits_for,omitempty"`
+	Attempts   int             `json:"attempts"`
+	FirstAt    time.Time       `json:"first_at"`
+	LastAt     time.Time       `json:"last_at"`
+	Run        string          `json:"run"`
+	Version    string          `json:"definition"`
+	Queued     bool            `json:"queued,omitempty"` // for the next run
+	Reason     string          `json:"reason,omitempty"` // why it was discarded
+	Original   json.RawMessage `json:"original,omitempty"`
+	Current    json.RawMessage `json:"current,omitempty"`
+	Edited     json.RawMessage `json:"edited,omitempty"`
+	EditedStep string          `json:"edited_at_step,omitempty"`
+	Exchanges  json.RawMessage `json:"exchanges,omitempty"`
 }
 
 func asLetter(h state.Held) letter {
 	return letter{
-		ID: h.ID, Pipeline: h.Pipeline, Key: h.Key, Status: h.Status, Step: h.Step, Code: h.Code, Message: h.Message,
-		WaitsFor: h.WaitsFor, Attempts: h.Attempts, Since: h.CreatedAt.Format("2006-01-02 15:04:05 MST"),
+		ID: h.ID, Pipeline: h.Pipeline, Key: h.Key, Operation: h.Operation, Status: h.Status, Since: h.Since, Step: h.Step,
+		Code: h.Code, Class: h.Class, Message: h.Message, Remedy: diag.Explain(h.Code), WaitsFor: h.WaitsFor,
+		Attempts: h.Attempts, FirstAt: h.CreatedAt, LastAt: h.UpdatedAt, Run: h.Run, Version: h.Version,
+		Queued: !h.QueuedAt.IsZero(), Reason: h.Reason, EditedStep: h.EditedStep,
 	}
 }
 
+// whole adds the records and what was sent.
+func (l letter) whole(h state.Held) letter {
+	l.Original, l.Current, l.Edited, l.Exchanges = asJSON(h.Original), asJSON(h.Current), asJSON(h.Edited), asJSON(h.Exchanges)
+	return l
+}
+
+// asJSON is data as it is, or as a text where it is no JSON.
+func asJSON(data []byte) json.RawMessage {
+	if len(data) == 0 || json.Valid(data) {
+		return data
+	}
+	text, _ := json.Marshal(string(data)) // a text always has a form
+	return text
+}
+
 func (c *cli) deadCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "dead", Short: "Look at records that did not come through"}
-	var filter state.HeldFilter
-	list := &cobra.Command{
-		Use:   "list [DIR]",
-		Short: "List dead letters and parked records, newest first",
-		Args:  cobra.MaximumNArgs(1),
+	cmd := &cobra.Command{
+		Use:   "dead",
+		Short: "Look at records that did not come through, try them again or close them",
+	}
+	cmd.AddCommand(c.deadListCommand(), c.deadShowCommand(), c.deadReplayCommand(), c.deadDiscardCommand())
+	return cmd
+}
+
+// choice is which letters a verb is about.
+type choice struct {
+	dir    string
+	filter state.HeldFilter
+	all    bool
+}
+
+func (ch *choice) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&ch.filter.Pipeline, "pipeline", "", "letters of this pipeline")
+	flags.StringVar(&ch.filter.Status, "status", "", "dead, parked, released, superseded, discarded or all (default dead and parked)")
+	flags.StringVar(&ch.filter.Key, "key", "", "letters of this record")
+	flags.StringVar(&ch.filter.Code, "code", "", "letters with this error code")
+	flags.StringVar(&ch.filter.Step, "step", "", "letters that failed at this step")
+}
+
+// read takes letters' numbers, with or without a #, and the project's folder from the arguments.
+func (ch *choice) read(args []string) error {
+	ch.dir = "."
+	for _, arg := range args {
+		if id, err := strconv.ParseInt(strings.TrimPrefix(arg, "#"), 10, 64); err == nil && id > 0 {
+			ch.filter.IDs = append(ch.filter.IDs, id)
+			continue
+		}
+		if info, err := os.Stat(arg); err != nil || !info.IsDir() {
+			return fmt.Errorf("%q is neither a letter's number nor a project's folder", arg)
+		}
+		ch.dir = arg
+	}
+	known := []string{"", state.HeldDead, state.HeldParked, state.HeldReleased, state.HeldSuperseded, state.HeldDiscarded, "all"}
+	if !slices.Contains(known, ch.filter.Status) {
+		return fmt.Errorf("--status %s: it is one of: %s", ch.filter.Status, strings.Join(known[1:], ", "))
+	}
+	if ch.filter.Status == "all" {
+		ch.filter.Status = state.AnyStatus
+	}
+	return nil
+}
+
+// open names the letters chosen, oldest first, all of them open.
+func (ch *choice) open(ctx context.Context, store *state.Store) ([]state.HeldRef, error) {
+	f := ch.filter
+	if ids := f.IDs; len(ids) > 0 {
+		return named(ctx, store, f)
+	}
+	if !ch.all && cmp.Or(f.Pipeline, f.Status, f.Key, f.Code, f.Step) == "" {
+		return nil, errors.New("name letters by their numbers, or choose them with --pipeline, --step, --code, --key, --status or --all")
+	}
+	refs, err := store.HeldRefs(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range refs {
+		if err := mustBeOpen(r); err != nil {
+			return nil, err
+		}
+	}
+	return refs, nil
+}
+
+// named finds letters by number, and misses none.
+func named(ctx context.Context, store *state.Store, f state.HeldFilter) ([]state.HeldRef, error) {
+	ids := slices.Compact(slices.Sorted(slices.Values(f.IDs)))
+	found := map[int64]bool{}
+	var out []state.HeldRef
+	for part := range slices.Chunk(ids, 500) {
+		f.IDs = part
+		refs, err := store.HeldRefs(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range refs {
+			if err := mustBeOpen(r); err != nil {
+				return nil, err
+			}
+			found[r.ID] = true
+		}
+		out = append(out, refs...)
+	}
+	for _, id := range ids {
+		if !found[id] {
+			return nil, fmt.Errorf("there is no letter #%d among those you chose; see: kopru dead list", id)
+		}
+	}
+	return out, nil
+}
+
+func mustBeOpen(r state.HeldRef) error {
+	if r.Status == state.HeldDead || r.Status == state.HeldParked {
+		return nil
+	}
+	return fmt.Errorf("#%d is closed already (%s); see: kopru dead show %d", r.ID, r.Status, r.ID)
+}
+
+func refIDs(refs []state.HeldRef) []int64 {
+	ids := make([]int64, len(refs))
+	for i, r := range refs {
+		ids[i] = r.ID
+	}
+	return ids
+}
+
+// letters is "1 letter", "2 letters".
+func letters(n int) string {
+	if n == 1 {
+		return "1 letter"
+	}
+	return fmt.Sprintf("%d letters", n)
+}
+
+// inDir is how a command names the project's folder.
+func (ch *choice) inDir() string {
+	if ch.dir == "." {
+		return ""
+	}
+	return " " + ch.dir
+}
+
+func (c *cli) deadDiscardCommand() *cobra.Command {
+	var ch choice
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "discard [DIR] [ID …]",
+		Short: "Close letters for good, with a reason that is kept",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, _ := split(args)
-			store, err := c.openState(cmd.Context(), dir)
+			if err := ch.read(args); err != nil {
+				return err
+			}
+			if reason = strings.TrimSpace(reason); reason == "" {
+				return errors.New(`say why with --reason "…": it is kept with the letter and in the activity`)
+			}
+			store, err := c.openState(cmd.Context(), ch.dir)
 			if err != nil {
 				return err
 			}
-			defer store.Close() //nolint:errcheck // only read
-			held, err := store.Held(cmd.Context(), filter)
+			defer store.Close() //nolint:errcheck // Discard is durable by then
+			refs, err := ch.open(cmd.Context(), store)
 			if err != nil {
 				return err
 			}
-			letters := make([]letter, len(held))
-			for i, h := range held {
-				letters[i] = asLetter(h)
+			if err := store.Discard(cmd.Context(), refIDs(refs), reason); err != nil {
+				return err
 			}
 			if c.json {
-				return c.printJSON(map[string]any{"letters": letters})
+				return c.printJSON(map[string]any{"discarded": refIDs(refs), "reason": reason})
 			}
-			if len(letters) == 0 {
-				fmt.Fprintln(c.out, "Nothing is dead or parked.")
-			}
-			for _, l := range letters {
-				fmt.Fprintf(c.out, "#%-5d %-7s %-10s %-20s %s: %s\n", l.ID, l.Status, l.Pipeline, l.Key, l.Step, l.Message)
-			}
+			fmt.Fprintf(c.out, "discarded %s\n", letters(len(refs)))
 			return nil
 		},
 	}
-	flags := list.Flags()
-	flags.StringVar(&filter.Pipeline, "pipeline", "", "of this pipeline")
-	flags.StringVar(&filter.Status, "status", "", "dead or parked")
-	flags.StringVar(&filter.Key, "key", "", "of this record")
-	flags.StringVar(&filter.Code, "code", "", "with this error code")
-	flags.IntVar(&filter.Limit, "limit", 100, "no more than so many")
-	show := &cobra.Command{
-		Use:   "show ID [DIR]",
-		Short: "Show a dead letter whole: the record as it came, as the steps made it, what was sent and answered",
-		Args:  cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil {
-				return fmt.Errorf("%q is no dead letter's number", args[0])
-			}
-			dir, _ := split(args[1:])
-			store, err := c.openState(cmd.Context(), dir)
-			if err != nil {
-				return err
-			}
-			defer store.Close() //nolint:errcheck // only read
-			held, err := store.Held(cmd.Context(), state.HeldFilter{IDs: []int64{id}, Limit: 1})
-			if err != nil {
-				return err
-			}
-			if len(held) == 0 {
-				return fmt.Errorf("there is no dead letter #%d", id)
-			}
-			l := asLetter(held[0])
-			l.Original, l.Current, l.Exchanges = held[0].Original, held[0].Current, held[0].Exchanges
-			return c.printJSON(l)
-		},
-	}
-	cmd.AddCommand(list, show)
+	ch.flags(cmd)
+	cmd.Flags().BoolVar(&ch.all, "all", false, "all open letters")
+	cmd.Flags().StringVar(&reason, "reason", "", "why nobody needs to bother any more")
 	return cmd
 }

@@ -24,15 +24,21 @@ type world struct {
 	env   []string
 	base  string // of the sandbox
 	state string
+
+	shared []string // e-mail addresses that several customers have in the books from the start
 }
 
-func newWorld(t *testing.T, orders int, latency time.Duration) *world {
+// newWorld starts a sandbox; quirks are what it is given with --set.
+func newWorld(t *testing.T, orders int, latency time.Duration, quirks ...string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
 	w.state = filepath.Join(w.dir, "state.db")
 	file := filepath.Join(w.dir, "sandbox.env")
-	cmd := exec.Command(filepath.Join(binaries, "kopru-sandbox"),
-		"--orders", strconv.Itoa(orders), "--latency", latency.String(), "--env", file)
+	args := []string{"--orders", strconv.Itoa(orders), "--latency", latency.String(), "--env", file}
+	for _, q := range quirks {
+		args = append(args, "--set", q)
+	}
+	cmd := exec.Command(filepath.Join(binaries, "kopru-sandbox"), args...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -72,28 +78,33 @@ func bridge(t *testing.T) string {
 // control asks the sandbox about itself, or tells it what to do.
 func (w *world) control(method, path string, body, into any) {
 	w.t.Helper()
+	if err := w.ask(method, path, body, into); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) ask(method, path string, body, into any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
-		w.t.Fatal(err)
+		return err
 	}
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.base+"/_sandbox/"+path, bytes.NewReader(data))
 	if err != nil {
-		w.t.Fatal(err)
+		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		w.t.Fatal(err)
+		return err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode >= 300 {
-		w.t.Fatalf("%s %s: %d %v %s", method, path, resp.StatusCode, err, answer)
+		return fmt.Errorf("%s %s: %d %s, %v", method, path, resp.StatusCode, answer, err) //nolint:errorlint // err may be nil
 	}
-	if into != nil {
-		if err := json.Unmarshal(answer, into); err != nil {
-			w.t.Fatal(err)
-		}
+	if into == nil {
+		return nil
 	}
+	return json.Unmarshal(answer, into)
 }
 
 // tillOrder and bookedOrder are orders as the sandbox shows them.

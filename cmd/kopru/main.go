@@ -44,6 +44,7 @@ type cli struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second one ends the process at once
 	c := &cli{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, stdout: os.Stdout, env: os.LookupEnv,
 		color: isatty.IsTerminal(os.Stderr.Fd()) && os.Getenv("NO_COLOR") == "",
@@ -78,12 +79,12 @@ func (c *cli) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "answer in JSON")
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "log what happens in detail")
-	flags.StringVar(&c.state, "state", "", "state database: a file or a postgres:// address (default $KOPRU_STATE, else .kopru/state.db in the project)")
+	flags.StringVar(&c.state, "state", "", "state database: a file or a postgres:// address (default: the project's engine block, else $KOPRU_STATE, else .kopru/state.db in the project)")
 	flags.StringArrayVar(&c.vars, "var", nil, "set a variable, `name=value` (may be repeated)")
 	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a *.vars.hcl `file` (may be repeated)")
 	root.AddCommand(
-		c.validateCommand(), c.checkCommand(), c.planCommand(), c.runCommand(),
-		c.activityCommand(), c.deadCommand(), c.connectorCommand(), c.explainCommand(), c.versionCommand(),
+		c.validateCommand(), c.checkCommand(), c.planCommand(), c.runCommand(), c.backfillCommand(),
+		c.activityCommand(), c.cursorCommand(), c.resetCommand(), c.nodesCommand(), c.linksCommand(), c.deadCommand(), c.connectorCommand(), c.explainCommand(), c.versionCommand(),
 	)
 	return root
 }

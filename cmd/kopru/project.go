@@ -27,6 +27,8 @@ type project struct {
 	dir  string
 	host *host.Host
 	log  *slog.Logger
+
+	secrets *hidden // of this and later definitions
 }
 
 // split takes the project's folder from the arguments, the current one when the first argument is no folder.
@@ -41,24 +43,42 @@ func split(args []string) (dir string, rest []string) {
 
 // load reads the project and prints every diagnostic. The caller closes what it returns.
 func (c *cli) load(ctx context.Context, dir string) (*project, error) {
-	log := c.logger(nil)
+	secrets := &hidden{}
+	log := c.logger(secrets)
 	h := c.newHost(dir, log)
+	p, diags, err := c.definition(ctx, dir, h)
+	if err == nil {
+		err = c.tell(p, diags)
+	}
+	if err != nil {
+		h.Close()
+		return nil, err
+	}
+	secrets.add(p.Secrets)
+	return &project{Project: p, dir: dir, host: h, log: log, secrets: secrets}, nil
+}
+
+// definition reads the project's files with the connectors that a host has.
+func (c *cli) definition(ctx context.Context, dir string, h *host.Host) (*pipelines.Project, diag.List, error) {
+	opts, err := c.options()
+	if err != nil {
+		return nil, nil, err
+	}
+	opts.Catalog = catalog{ctx, h}
+	p, diags := pipelines.Load(dir, opts)
+	return p, diags, nil
+}
+
+func (c *cli) options() (pipelines.Options, error) {
 	vars := map[string]string{}
 	for _, v := range c.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
-			return nil, fmt.Errorf("--var %s: write it as name=value", v)
+			return pipelines.Options{}, fmt.Errorf("--var %s: write it as name=value", v)
 		}
 		vars[name] = value
 	}
-	p, diags := pipelines.Load(dir, pipelines.Options{
-		Catalog: catalog{ctx, h}, Vars: vars, VarFiles: c.varFiles, Env: c.env, Version: version,
-	})
-	if err := c.tell(p, diags); err != nil {
-		h.Close()
-		return nil, err
-	}
-	return &project{Project: p, dir: dir, host: h, log: c.logger(p.Secrets)}, nil
+	return pipelines.Options{Vars: vars, VarFiles: c.varFiles, Env: c.env, Version: version}, nil
 }
 
 // tell prints diagnostics; the error is exit code 2 when one of them is an error.
@@ -109,20 +129,41 @@ func (c *cli) runner(ctx context.Context, p *project) (*run.Runner, *state.Store
 	if err != nil {
 		return nil, nil, err
 	}
-	hostname, _ := os.Hostname()
-	node := fmt.Sprintf("%s/%d", hostname, os.Getpid())
-	return run.New(store, run.NewConnections(run.FromHost(p.host)), p.log, node), store, nil
+	return run.New(store, run.NewConnections(run.FromHost(p.host)), p.log, state.HereNode()), store, nil
 }
 
 func (c *cli) openState(ctx context.Context, dir string) (*state.Store, error) {
-	dsn := c.state
-	if dsn == "" {
-		dsn, _ = c.env("KOPRU_STATE")
+	name, err := c.stateName(dir)
+	if err != nil {
+		return nil, err
 	}
-	if dsn == "" {
-		dsn = filepath.Join(dir, ".kopru", "state.db")
+	return state.Open(ctx, name)
+}
+
+// stateName is where the state is: what the command line says, else the project, else the environment, else the
+// project's folder.
+func (c *cli) stateName(dir string) (string, error) {
+	if c.state != "" {
+		return c.state, nil
 	}
-	return state.Open(ctx, dsn)
+	opts, err := c.options()
+	if err != nil {
+		return "", err
+	}
+	p, diags := pipelines.EngineOf(dir, opts)
+	if diags.HasErrors() {
+		return "", c.tell(p, diags)
+	}
+	if name := p.Engine.State; name != "" {
+		if !state.IsPostgres(name) && !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		return name, nil
+	}
+	if name, _ := c.env("KOPRU_STATE"); name != "" {
+		return name, nil
+	}
+	return filepath.Join(dir, ".kopru", "state.db"), nil
 }
 
 // newHost looks for connectors beside kopru, in $KOPRU_CONNECTORS and in the project's .kopru/connectors.
@@ -159,7 +200,7 @@ func (c catalog) Manifest(name string) (*protocol.Manifest, error) {
 }
 
 // logger writes for people on a terminal and JSON elsewhere, never a secret.
-func (c *cli) logger(secrets []string) *slog.Logger {
+func (c *cli) logger(secrets *hidden) *slog.Logger {
 	level := slog.LevelWarn
 	if c.verbose {
 		level = slog.LevelDebug
@@ -168,7 +209,7 @@ func (c *cli) logger(secrets []string) *slog.Logger {
 	if f, ok := c.err.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		handler = tint.NewTextHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.color})
 	}
-	return slog.New(redact(handler, secrets))
+	return slog.New(redacting{handler, secrets})
 }
 
 func (c *cli) printJSON(v any) error {

@@ -5,31 +5,51 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
+
+// hidden are the secrets that are blotted out of what is logged. More may be added at any time.
+type hidden struct {
+	replacer atomic.Pointer[strings.Replacer]
+
+	mu  sync.Mutex
+	all []string
+}
+
+func (h *hidden) add(secrets []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all = slices.Compact(slices.Sorted(slices.Values(slices.Concat(h.all, secrets))))
+	var pairs []string
+	for _, s := range h.all {
+		if len(s) >= 4 { // shorter ones would blank out half of every line
+			pairs = append(pairs, s, "•••")
+		}
+	}
+	h.replacer.Store(strings.NewReplacer(pairs...))
+}
+
+func (h *hidden) clean(text string) string {
+	if h == nil {
+		return text
+	}
+	if r := h.replacer.Load(); r != nil {
+		return r.Replace(text)
+	}
+	return text
+}
 
 // redacting replaces the project's secrets in everything that is logged: the last line of defence, after errors that
 // do not hold any.
 type redacting struct {
 	slog.Handler
-	replacer *strings.Replacer
-}
-
-func redact(h slog.Handler, secrets []string) slog.Handler {
-	var pairs []string
-	for _, s := range slices.Compact(slices.Sorted(slices.Values(secrets))) {
-		if len(s) >= 4 { // shorter ones would blank out half of every line
-			pairs = append(pairs, s, "•••")
-		}
-	}
-	if pairs == nil {
-		return h
-	}
-	return redacting{h, strings.NewReplacer(pairs...)}
+	secrets *hidden
 }
 
 // Handle writes the line without the secrets.
 func (r redacting) Handle(ctx context.Context, line slog.Record) error {
-	clean := slog.NewRecord(line.Time, line.Level, r.replacer.Replace(line.Message), line.PC)
+	clean := slog.NewRecord(line.Time, line.Level, r.secrets.clean(line.Message), line.PC)
 	line.Attrs(func(a slog.Attr) bool {
 		clean.AddAttrs(r.attr(a))
 		return true
@@ -43,12 +63,12 @@ func (r redacting) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for i, a := range attrs {
 		clean[i] = r.attr(a)
 	}
-	return redacting{r.Handler.WithAttrs(clean), r.replacer}
+	return redacting{r.Handler.WithAttrs(clean), r.secrets}
 }
 
 // WithGroup opens a group.
 func (r redacting) WithGroup(name string) slog.Handler {
-	return redacting{r.Handler.WithGroup(name), r.replacer}
+	return redacting{r.Handler.WithGroup(name), r.secrets}
 }
 
 func (r redacting) attr(a slog.Attr) slog.Attr {
@@ -61,7 +81,7 @@ func (r redacting) attr(a slog.Attr) slog.Attr {
 		}
 		return slog.Attr{Key: a.Key, Value: slog.GroupValue(clean...)}
 	case slog.KindString, slog.KindAny:
-		return slog.String(a.Key, r.replacer.Replace(v.String()))
+		return slog.String(a.Key, r.secrets.clean(v.String()))
 	}
 	return a
 }

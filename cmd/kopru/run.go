@@ -17,9 +17,6 @@ import (
 	"github.com/kopru-io/kopru/pipelines"
 )
 
-// drain is how long a stopped engine lets runs finish what is in flight.
-const drain = 30 * time.Second
-
 func (c *cli) runCommand() *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
@@ -49,63 +46,49 @@ func (c *cli) run(ctx context.Context, dir string, names []string, once bool) er
 		return err
 	}
 	defer store.Close() //nolint:errcheck // everything is settled by then
-	summaries := &summaries{byName: map[string]run.Summary{}}
 	progress := newProgress(c)
+	defer progress.end()
 	runner.Progress = progress.show
-	scheduler, err := c.scheduler(ctx, p, picked, runner, store, summaries, once)
+	if !once {
+		return c.serve(ctx, p, names, runner, store)
+	}
+	return c.runOnce(ctx, p, picked, runner, store)
+}
+
+func (c *cli) runOnce(ctx context.Context, p *project, picked []*pipelines.Pipeline, runner *run.Runner, store *state.Store) error {
+	done := &summaries{byName: map[string]run.Summary{}}
+	byName := map[string]*pipelines.Pipeline{}
+	for _, pipeline := range picked {
+		byName[pipeline.Name] = pipeline
+	}
+	scheduler, err := schedule.New(ctx, store, schedule.Options{
+		Node: runner.Node, Version: version, Log: p.log, MaxWorkers: max(4, len(picked)), OnlyOwn: true,
+		Work: func(ctx context.Context, job schedule.Job) error {
+			summary, err := runner.Run(ctx, byName[job.Pipeline])
+			done.add(summary)
+			return err
+		},
+	})
 	if err != nil {
 		return err
 	}
 	if err := scheduler.Start(ctx); err != nil {
 		return err
 	}
-	if once {
-		err = scheduler.RunOnce(ctx, pipelineNames(picked))
-	} else {
-		fmt.Fprintf(c.err, "running %d pipelines; end with Ctrl-C\n", len(picked))
-		<-ctx.Done()
-	}
+	err = scheduler.RunOnce(ctx, pipelineNames(picked))
 	runner.Drain()
-	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	stopErr := scheduler.Stop(stopCtx)
-	progress.end()
-	if !once {
-		return stopErr
-	}
-	if err != nil && len(summaries.byName) == 0 {
+	stopErr := stop(ctx, scheduler, p.Engine.Drain)
+	if err != nil && len(done.byName) == 0 {
 		return err
 	}
-	return errors.Join(c.printSummaries(summaries.in(picked)), stopErr)
+	return errors.Join(c.printSummaries(done.in(picked)), stopErr)
 }
 
-func (c *cli) scheduler(
-	ctx context.Context,
-	p *project, picked []*pipelines.Pipeline, runner *run.Runner, store *state.Store, done *summaries, once bool,
-) (*schedule.Scheduler, error) {
-	byName := map[string]*pipelines.Pipeline{}
-	every := map[string]time.Duration{}
-	for _, pipeline := range picked {
-		byName[pipeline.Name] = pipeline
-		if pipeline.Every > 0 && !once {
-			every[pipeline.Name] = pipeline.Every
-		}
-	}
-	return schedule.New(ctx, store, schedule.Options{
-		Node: runner.Node, Log: p.log, MaxWorkers: max(4, len(picked)), Every: every, OnlyOwn: once,
-		Work: func(ctx context.Context, job schedule.Job) error {
-			pipeline := byName[job.Pipeline]
-			if pipeline == nil {
-				return fmt.Errorf("there is no pipeline %q any more", job.Pipeline)
-			}
-			summary, err := runner.Run(ctx, pipeline)
-			done.add(summary)
-			if err != nil {
-				p.log.Error("a run failed", "pipeline", job.Pipeline, "error", err)
-			}
-			return err
-		},
-	})
+// stop lets runs finish what is in flight, for so long.
+func stop(ctx context.Context, s *schedule.Scheduler, drain time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	return s.Stop(ctx)
 }
 
 func pipelineNames(list []*pipelines.Pipeline) []string {

@@ -45,8 +45,12 @@ type Connections struct {
 
 	dial Dial
 
+	limits Limits // nil = nobody else uses the connections
+	node   string
+
 	mu   sync.Mutex
-	open map[string]*connection
+	open map[string]*connection // by identity
+	keep map[string]bool        // identities that are in the definition; nil = all
 }
 
 // NewConnections returns an empty set that opens with dial.
@@ -62,6 +66,9 @@ type connection struct {
 	rate    *rate.Limiter
 	slots   chan struct{}
 	breaker *breaker
+	users   int    // runs, guarded by Connections
+	limits  Limits // of all nodes
+	shared  *shared
 
 	mu      sync.Mutex
 	paused  time.Time
@@ -72,7 +79,9 @@ type connection struct {
 func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*connection, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c, ok := s.open[def.Address()]; ok {
+	key := identity(def)
+	if c, ok := s.open[key]; ok {
+		c.users++
 		return c, nil
 	}
 	remote, err := s.dial(ctx, def)
@@ -87,9 +96,11 @@ func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*conn
 		breaker: newBreaker(def.Address(), s.Patience),
 	}
 	if def.Limit.PerSecond > 0 {
-		c.rate = rate.NewLimiter(rate.Limit(def.Limit.PerSecond), max(1, int(def.Limit.PerSecond/10)))
+		c.rate = rate.NewLimiter(rate.Limit(def.Limit.PerSecond), max(1, int(def.Limit.PerSecond/100)))
 	}
-	s.open[def.Address()] = c
+	c.users++
+	s.share(c, def)
+	s.open[key] = c
 	return c, nil
 }
 
@@ -126,10 +137,7 @@ func (c *connection) call(ctx context.Context, op func(context.Context) error) e
 			<-c.slots
 			continue
 		}
-		err := c.rate.Wait(ctx)
-		if err == nil {
-			err = op(ctx)
-		}
+		err := c.admitted(ctx, op)
 		<-c.slots
 		if c.judge(err) {
 			continue
@@ -149,6 +157,7 @@ func (c *connection) judge(err error) (again bool) {
 	switch failure.Class {
 	case protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED:
 		c.pause(failure.RetryAfter)
+		c.announce(failure)
 		return true
 	case protocol.FailureClass_FAILURE_CLASS_AUTH:
 		c.refuse(failure)

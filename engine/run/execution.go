@@ -16,9 +16,14 @@ import (
 // execution is one run, or one plan, of one pipeline.
 type execution struct {
 	id        string
+	holder    string           // what it holds its lease and its announcements as
+	part      *state.Partition // of a backfill, nil = live
+	node      string
 	fence     int64
+	lease     *lease
 	pipeline  *pipelines.Pipeline
 	store     *state.Store
+	opened    *Connections
 	conns     map[string]*connection
 	writers   map[*pipelines.Sink]Writer
 	locks     *keyedLocks
@@ -26,6 +31,7 @@ type execution struct {
 	clock     func() time.Time
 	startedAt time.Time
 	plan      *planner // nil = this is a run
+	replay    *Replay  // nil = the source is read
 	progress  func(Progress)
 	draining  <-chan struct{} // closed when no more is to be read
 
@@ -39,9 +45,14 @@ type execution struct {
 	unsettled   *unsettled
 	runValue    map[string]any
 
-	seq    int64        // of the last record read
-	counts state.Counts // settled so far
-	sinks  map[string]state.SinkCounts
+	waitCounted bool // what still waits is in counts
+
+	seq     int64 // of the last record read
+	settled int64 // settlements made, the number of the last one
+	ended   bool  // the source was read to its end
+	dropped bool  // something that was read was left for another time
+	counts  state.Counts
+	sinks   map[string]state.SinkCounts
 }
 
 func newExecution(p *pipelines.Pipeline) *execution {
@@ -86,17 +97,27 @@ func isShaping(step pipelines.Step) bool {
 
 // open dials every connection of the pipeline and starts its sinks' write streams from where they were settled.
 func (e *execution) open(ctx context.Context, connections *Connections) error {
+	e.opened = connections
 	dial := func(def *pipelines.Connection) error {
+		if e.conns[def.Address()] != nil {
+			return nil
+		}
 		conn, err := connections.get(ctx, def)
 		if err == nil {
 			e.conns[def.Address()] = conn
 		}
 		return err
 	}
-	if err := dial(e.pipeline.Source.Connection); err != nil {
-		return err
+	if e.replay == nil {
+		if err := dial(e.pipeline.Source.Connection); err != nil {
+			return err
+		}
 	}
-	positions, err := e.store.Positions(ctx, e.pipeline.Name)
+	var positions map[string]string
+	err := e.durable(ctx, func() (err error) {
+		positions, err = e.store.Positions(ctx, e.pipeline.Name)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -127,11 +148,11 @@ func (e *execution) openWriter(ctx context.Context, s *pipelines.Sink, position 
 	if err != nil {
 		return err
 	}
-	e.writers[s] = w
+	e.writers[s] = leased{w, e.lease}
 	if at := w.Position(); position == "" && at != "" {
-		return e.settle(ctx, state.Settlement{
-			Run: e.id, Fence: e.fence, Pipeline: e.pipeline.Name, Positions: map[string]string{s.Name: at},
-		})
+		first := e.blank()
+		first.Positions[s.Name] = at
+		return e.settle(ctx, first)
 	}
 	return nil
 }
@@ -142,6 +163,8 @@ func (e *execution) closeWriters() {
 			e.log.Debug("closing a write stream", "error", err)
 		}
 	}
+	e.opened.release(e.conns)
+	clear(e.conns)
 }
 
 // prepare gives an item its scope. The payload is decoded here, once, and only when a step will look inside.
@@ -152,7 +175,7 @@ func (e *execution) prepare(it *item) {
 		return
 	}
 	if e.through != nil && e.plan == nil {
-		it.outs = []output{{e.through, it.record.GetPayload()}}
+		it.outs = []output{{sink: e.through, payload: it.record.GetPayload()}}
 		return
 	}
 	doc, err := record.Decode(it.record.GetPayload())
@@ -165,6 +188,11 @@ func (e *execution) prepare(it *item) {
 	it.scope.Slots = make([]any, e.slots)
 	it.scope.Slots[pipelines.SlotRecord] = doc
 	it.scope.Slots[pipelines.SlotSource] = doc
+	if it.at != nil {
+		if it.scope.Slots[pipelines.SlotRecord], err = record.Decode(it.at); err != nil {
+			it.dead(it.from, &problem{code: codeImpossible, class: "invalid", message: err.Error()})
+		}
+	}
 	it.scope.Slots[pipelines.SlotMeta] = meta(e.pipeline.Source.Entity, it.record)
 	it.scope.Slots[pipelines.SlotRun] = e.runValue
 	it.scope.Link = e.linkedID
@@ -182,12 +210,17 @@ func (e *execution) linkedID(scope, key string) (any, error) {
 	return nil, nil
 }
 
+// operation is the word for what happened to a record in its source.
+func operation(r *protocol.Record) string {
+	if r.GetOperation() == protocol.Operation_OPERATION_DELETE {
+		return "delete"
+	}
+	return "upsert"
+}
+
 // meta is what a record's `meta` holds.
 func meta(entity string, r *protocol.Record) map[string]any {
-	m := map[string]any{"key": r.GetKey(), "entity": entity, "operation": "upsert", "occurred_at": nil}
-	if r.GetOperation() == protocol.Operation_OPERATION_DELETE {
-		m["operation"] = "delete"
-	}
+	m := map[string]any{"key": r.GetKey(), "entity": entity, "operation": operation(r), "occurred_at": nil}
 	if ms := r.GetOccurredAtMs(); ms != 0 {
 		m["occurred_at"] = time.UnixMilli(ms).UTC().Format(time.RFC3339)
 	}

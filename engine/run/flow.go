@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -61,7 +62,7 @@ type flow struct {
 }
 
 // run moves all records of the source, and returns when the last outcome is settled or the run can't go on.
-func (e *execution) run(ctx context.Context, source Stream, parked []state.Held) error {
+func (e *execution) run(ctx context.Context, source Stream, again []int64) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	f := &flow{
@@ -76,7 +77,7 @@ func (e *execution) run(ctx context.Context, source Stream, parked []state.Held)
 	var ending sync.WaitGroup
 	ending.Go(func() { f.appendAll(ctx) })
 	ending.Go(func() { f.settleAll(ctx) })
-	f.readAll(ctx, parked)
+	f.readAll(ctx, again)
 	f.shaping.Wait()
 	close(f.toAppend)
 	f.lanePool.Wait()
@@ -87,19 +88,25 @@ func (e *execution) run(ctx context.Context, source Stream, parked []state.Held)
 	return nil
 }
 
-// laneCount is how many records may be under way at once: as many as the busiest connection allows, and some that
+// laneCount is how many records may be under way at once: as many as the busiest connection allows, and as many that
+// meanwhile wait for the disk or for their turn.
 // wait for their turn.
 func (e *execution) laneCount() int {
 	n := 1
 	for _, c := range e.conns {
 		n = max(n, cap(c.slots))
 	}
-	return n + 2
+	return 2*n + 2
 }
 
-func (f *flow) readAll(ctx context.Context, parked []state.Held) {
-	if len(parked) > 0 {
-		f.admit(ctx, newBatch(f.revive(parked), ""))
+func (f *flow) readAll(ctx context.Context, again []int64) {
+	for part := range slices.Chunk(again, BatchSize) {
+		held, err := f.letters(ctx, part)
+		if err != nil {
+			f.fail(err)
+			return
+		}
+		f.admit(ctx, newBatch(f.revive(held), ""))
 	}
 	defer f.closeOnDrain()()
 	for ctx.Err() == nil && !f.isDraining() {
@@ -153,26 +160,6 @@ func (f *flow) closeOnDrain() (stop func()) {
 	return func() { close(over); watching.Wait() }
 }
 
-// revive makes records of what was parked, to be tried again from the start with today's definition.
-func (f *flow) revive(parked []state.Held) []*item {
-	items := make([]*item, len(parked))
-	for i := range parked {
-		h := &parked[i]
-		r := &protocol.Record{Key: h.Key, Payload: h.Original, Operation: protocol.Operation_OPERATION_UPSERT}
-		if m, err := record.DecodeObject(h.Meta); err == nil {
-			r.Meta = map[string]string{}
-			for k, v := range m {
-				if text, ok := v.(string); ok {
-					r.Meta[k] = text
-				}
-			}
-		}
-		f.seq++
-		items[i] = &item{record: r, seq: f.seq, start: f.clock(), done: make(chan struct{}), again: h}
-	}
-	return items
-}
-
 // admit shapes a batch in parallel with others, then hands it on in order.
 func (f *flow) admit(ctx context.Context, b *batch) {
 	f.shaping.Go(func() stream.Callback {
@@ -198,6 +185,10 @@ func (f *flow) shapeBatch(ctx context.Context, b *batch) {
 // dispatch starts the delivery of a shaped batch. It blocks while too much is under way, which holds the source.
 func (f *flow) dispatch(ctx context.Context, b *batch) {
 	if ctx.Err() != nil { // the batch may be shaped by half
+		return
+	}
+	if f.isDraining() { // not begun, so it is read again another time
+		f.dropped = true
 		return
 	}
 	select {
@@ -265,7 +256,7 @@ func (e *execution) appended(s *pipelines.Sink, it *item) error {
 	if err != nil {
 		return invalid("sink.bad_value", "sink %q: %v", s.Name, err)
 	}
-	it.outs = append(it.outs, output{s, payload})
+	it.outs = append(it.outs, output{s, payload, it.scope.Slots[pipelines.SlotRecord]})
 	return nil
 }
 
@@ -330,6 +321,7 @@ func (f *flow) appendGroup(ctx context.Context, group []*batch) error {
 	for _, s := range f.appendSinks {
 		var ops []*protocol.Op
 		var of []*item
+		var outs []output
 		for _, b := range group {
 			for _, it := range b.items {
 				for _, o := range it.outs {
@@ -337,7 +329,7 @@ func (f *flow) appendGroup(ctx context.Context, group []*batch) error {
 						ops = append(ops, &protocol.Op{
 							Operation: protocol.Operation_OPERATION_CREATE, Key: it.record.GetKey(), Payload: o.payload,
 						})
-						of = append(of, it)
+						of, outs = append(of, it), append(outs, o)
 					}
 				}
 			}
@@ -353,6 +345,7 @@ func (f *flow) appendGroup(ctx context.Context, group []*batch) error {
 			var failure *host.Failure
 			if errors.As(host.AsError(r.GetFailure(), r.GetExchanges()), &failure) {
 				of[i].dead(s.Name, fromFailure(failure))
+				of[i].back(outs[i].record)
 			}
 		}
 		if p := results.GetPosition(); p != "" {

@@ -34,6 +34,8 @@ type item struct {
 	scope  pipelines.Scope
 	outs   []output    // what append-only sinks get once the record has come through all steps
 	again  *state.Held // what was held and is tried again, nil = from the source
+	from   string      // steps before this one are skipped, "" = none is
+	at     []byte      // the record as it is to be there
 	start  time.Time
 	done   chan struct{}
 
@@ -45,6 +47,7 @@ type item struct {
 	class     string
 	reason    string
 	waitsFor  string
+	waits     state.Wait // what to ask the target for
 	effects   []Effect
 	links     []state.Link
 	intents   []state.Intent
@@ -55,6 +58,7 @@ type item struct {
 type output struct {
 	sink    *pipelines.Sink
 	payload []byte
+	record  any // as it was at the sink
 }
 
 // settled tells whether an earlier step has already decided the outcome.
@@ -65,7 +69,7 @@ func (it *item) filtered(step, reason string) {
 }
 
 func (it *item) parked(step, waitsFor, reason string) {
-	it.outcome, it.step, it.code, it.reason, it.waitsFor = state.Parked, step, "parked", reason, waitsFor
+	it.outcome, it.step, it.code, it.reason, it.waitsFor = state.Parked, step, codeParked, reason, waitsFor
 }
 
 func (it *item) dead(step string, p *problem) {
@@ -76,7 +80,7 @@ func (it *item) dead(step string, p *problem) {
 // stillWaits tells whether it was parked and still is, for the same thing.
 func (it *item) stillWaits() bool {
 	return it.again != nil && it.outcome == state.Parked && it.again.Status == string(state.Parked) &&
-		it.again.WaitsFor == it.waitsFor && it.again.Step == it.step
+		it.again.WaitsFor == it.waitsFor && it.again.Step == it.step && it.again.Code == it.code
 }
 
 // finish gives a record that came through all steps its outcome: delivered when something was written.
@@ -95,8 +99,18 @@ func (it *item) finish() {
 	}
 }
 
+// back puts the record back to how it was at an append-only sink, which writes when all steps are through.
+func (it *item) back(record any) {
+	if len(it.scope.Slots) > 0 {
+		it.scope.Slots[pipelines.SlotRecord] = record
+	}
+}
+
 // current is the record as the steps made it, for dead letters.
 func (it *item) current() []byte {
+	if len(it.scope.Slots) == 0 && it.step != "source" { // it goes through as it is
+		return it.record.GetPayload()
+	}
 	if len(it.scope.Slots) == 0 || it.scope.Slots[pipelines.SlotRecord] == nil {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
@@ -34,6 +35,9 @@ type PlannedRecord struct {
 type PlanOptions struct {
 	Limit int    // records, 0 = all
 	Key   string // only this record
+
+	Span     bool // plan a range of the source, as a backfill reads it, rather than what comes after the cursor
+	From, To time.Time
 }
 
 // planner remembers what earlier records of a plan would have created, so that a later one finds it.
@@ -63,6 +67,9 @@ func (p *planner) note(name, id string, fields map[string]any) {
 func (r *Runner) Plan(ctx context.Context, p *pipelines.Pipeline, opts PlanOptions) (*Plan, error) {
 	e := r.execution(p)
 	e.plan = &planner{made: map[string]*protocol.Found{}}
+	if opts.Span {
+		e.part = &state.Partition{From: opts.From, To: opts.To}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := e.open(ctx, r.Connections); err != nil {
@@ -98,7 +105,10 @@ func (r *Runner) Plan(ctx context.Context, p *pipelines.Pipeline, opts PlanOptio
 }
 
 func (e *execution) planRecord(ctx context.Context, plan *Plan, rec *protocol.Record, vms scripts) error {
-	it := &item{record: rec, start: e.clock()}
+	return e.planItem(ctx, plan, &item{record: rec, start: e.clock()}, vms)
+}
+
+func (e *execution) planItem(ctx context.Context, plan *Plan, it *item, vms scripts) error {
 	e.prepare(it)
 	if err := e.advance(ctx, e.pipeline.Steps, it, vms); err != nil {
 		return err
@@ -109,7 +119,7 @@ func (e *execution) planRecord(ctx context.Context, plan *Plan, rec *protocol.Re
 	e.settleItem(&s, it)
 	plan.Counts.Add(s.Counts)
 	plan.Records = append(plan.Records, PlannedRecord{
-		Key: rec.GetKey(), Outcome: it.outcome, Step: it.step, Code: it.code, Reason: it.reason, Effects: it.effects,
+		Key: it.record.GetKey(), Outcome: it.outcome, Step: it.step, Code: it.code, Reason: it.reason, Effects: it.effects,
 	})
 	return nil
 }

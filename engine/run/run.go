@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +42,7 @@ type Runner struct {
 
 // New returns a Runner that works with the system clock.
 func New(store *state.Store, connections *Connections, log *slog.Logger, node string) *Runner {
+	connections.limits, connections.node = store, node
 	return &Runner{
 		Store: store, Connections: connections, Log: log, Node: node, Clock: time.Now, locks: newKeyedLocks(),
 		draining: make(chan struct{}),
@@ -73,16 +73,20 @@ type Summary struct {
 // that dies, a connection that breaks) makes it go on from what is settled, a few times; a fault of a record makes
 // a dead letter. The error says why the run ended early; what is settled stands.
 func (r *Runner) Run(ctx context.Context, p *pipelines.Pipeline) (Summary, error) {
-	began := r.Clock()
-	e := r.execution(p)
+	return r.carry(ctx, r.execution(p), "run")
+}
+
+// carry holds the pipeline's lease for an execution, carries it out and notes how it ended.
+func (r *Runner) carry(ctx context.Context, e *execution, kind string) (Summary, error) {
+	p, began := e.pipeline, r.Clock()
 	row := state.Run{
-		ID: e.id, Pipeline: p.Name, Kind: "run", Status: "running", StartedAt: began, Version: p.Version, Node: r.Node,
+		ID: e.id, Pipeline: p.Name, Kind: kind, Status: "running", StartedAt: began, Version: p.Version, Node: r.Node,
 	}
-	fence, err := r.Store.StartRun(ctx, row)
+	fence, err := r.start(ctx, row)
 	if err != nil {
 		return Summary{Name: p.Name, Status: Failed, Error: err.Error()}, fmt.Errorf("pipeline %q: %w", p.Name, err)
 	}
-	e.fence = fence
+	e.fence, e.lease = fence, newLease(r.Store, e.id, fence)
 
 	err = r.keepGoing(ctx, e)
 
@@ -105,6 +109,7 @@ func (r *Runner) Run(ctx context.Context, p *pipelines.Pipeline) (Summary, error
 func (r *Runner) execution(p *pipelines.Pipeline) *execution {
 	e := newExecution(p)
 	e.id = ulid.MustNew(ulid.Timestamp(r.Clock()), ulid.DefaultEntropy()).String()
+	e.holder, e.node = e.id, r.Node
 	e.store, e.locks, e.log, e.clock = r.Store, r.locks, r.Log.With("pipeline", p.Name), r.Clock
 	e.startedAt, e.progress, e.draining = r.Clock(), r.Progress, r.draining
 	e.runValue = map[string]any{
@@ -157,7 +162,10 @@ func (r *Runner) renew(ctx context.Context, e *execution, cancel context.CancelC
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := r.Store.RenewRun(ctx, e.id, e.fence); errors.Is(err, state.ErrFenced) {
+			limited, done := context.WithTimeout(ctx, leaseRenewal)
+			err := e.lease.renew(limited)
+			done()
+			if errors.Is(err, state.ErrFenced) {
 				cancel(err)
 				return
 			}
@@ -165,7 +173,7 @@ func (r *Runner) renew(ctx context.Context, e *execution, cancel context.CancelC
 	}
 }
 
-// pass is one reading of the source from the settled cursor, with what is parked tried again first.
+// pass is one reading of the source from the settled cursor, with the letters that come back tried first.
 func (r *Runner) pass(ctx context.Context, e *execution) error {
 	var err error
 	if e.held, err = newHeldKeys(ctx, r.Store, e.pipeline.Name); err != nil {
@@ -176,6 +184,10 @@ func (r *Runner) pass(ctx context.Context, e *execution) error {
 		return err
 	}
 	defer e.closeWriters()
+	again, err := e.returning(ctx)
+	if err != nil {
+		return err
+	}
 	stream, err := r.read(ctx, e)
 	if err != nil {
 		return err
@@ -185,21 +197,15 @@ func (r *Runner) pass(ctx context.Context, e *execution) error {
 			e.log.Debug("closing the read stream", "error", err)
 		}
 	}()
-	parked, err := r.Store.Held(ctx, state.HeldFilter{Pipeline: e.pipeline.Name, Status: "parked", Limit: 10_000})
-	if err != nil {
-		return err
-	}
-	slices.Reverse(parked) // oldest first
-	return e.run(ctx, stream, parked)
+	return e.run(ctx, stream, again)
 }
 
 func (r *Runner) read(ctx context.Context, e *execution) (Stream, error) {
-	src := e.pipeline.Source
-	cursor, err := r.Store.Cursor(ctx, e.pipeline.Name, src.Name)
-	if err != nil {
-		return nil, err
+	if e.replay != nil {
+		return noSource{}, nil
 	}
-	options, err := record.Encode(src.Options)
+	src := e.pipeline.Source
+	start, err := e.readStart(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -207,12 +213,31 @@ func (r *Runner) read(ctx context.Context, e *execution) (Stream, error) {
 	var stream Stream
 	err = retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
 		var err error
-		stream, err = conn.Read(ctx, &protocol.ReadStart{
-			Entity: src.Entity, Cursor: cursor, Options: options, BatchSize: BatchSize,
-		})
+		stream, err = conn.Read(ctx, start)
 		return err
 	})
-	return stream, err
+	if err != nil {
+		return nil, e.cursorAdvice(err)
+	}
+	return &watched{Stream: stream, of: e}, nil
+}
+
+// readStart is what the source is asked for: what comes after the settled cursor, or a part of a backfill.
+func (e *execution) readStart(ctx context.Context) (*protocol.ReadStart, error) {
+	src := e.pipeline.Source
+	if e.part != nil {
+		return e.readPart(ctx)
+	}
+	var cursor string
+	err := e.durable(ctx, func() (err error) {
+		cursor, err = e.store.Cursor(ctx, e.pipeline.Name, src.Name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	options, err := record.Encode(src.Options)
+	return &protocol.ReadStart{Entity: src.Entity, Cursor: cursor, Options: options, BatchSize: BatchSize}, err
 }
 
 // hostRemote adapts a connection of the connector host.

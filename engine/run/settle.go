@@ -61,10 +61,17 @@ func (f *flow) alsoWritten(ctx context.Context, ready []*batch) (all []*batch, o
 	}
 }
 
-// settle waits out a database that is away: nothing is lost meanwhile, the run just stands still.
+// settle makes a settlement durable, exactly once.
 func (e *execution) settle(ctx context.Context, s state.Settlement) error {
-	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
-		err := e.store.Settle(ctx, s)
+	e.settled++
+	s.Seq = e.settled
+	return e.durable(ctx, func() error { return e.store.Settle(ctx, s) })
+}
+
+// durable waits out a database that is away: nothing is lost meanwhile, the run just stands still.
+func (e *execution) durable(ctx context.Context, do func() error) error {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+		err := do()
 		if !errors.Is(err, state.ErrUnavailable) {
 			return err
 		}
@@ -75,12 +82,21 @@ func (e *execution) settle(ctx context.Context, s state.Settlement) error {
 	}
 }
 
-// settlement is everything that some batches have to make durable.
-func (e *execution) settlement(batches []*batch) state.Settlement {
+// blank is a settlement of nothing.
+func (e *execution) blank() state.Settlement {
 	s := state.Settlement{
-		Run: e.id, Fence: e.fence, Pipeline: e.pipeline.Name, Source: e.pipeline.Source.Name,
+		Run: e.holder, Fence: e.fence, Pipeline: e.pipeline.Name, Source: e.pipeline.Source.Name,
 		Sinks: map[string]state.SinkCounts{}, Positions: map[string]string{},
 	}
+	if e.part != nil {
+		s.Backfill, s.Partition = e.part.Backfill, e.part.Number
+	}
+	return s
+}
+
+// settlement is everything that some batches have to make durable.
+func (e *execution) settlement(batches []*batch) state.Settlement {
+	s := e.blank()
 	for _, b := range batches {
 		if b.cursor != "" {
 			s.Cursor = &b.cursor
@@ -143,12 +159,12 @@ func (e *execution) settleHeld(s *state.Settlement, it *item) {
 	failed := it.outcome == state.Dead || it.outcome == state.Parked
 	switch {
 	case it.again != nil && !failed:
-		s.Release = append(s.Release, state.Resolution{ID: it.again.ID, Status: "released"})
+		s.Release = append(s.Release, state.Resolution{ID: it.again.ID, Status: state.HeldReleased})
 	case it.supersedes:
-		s.Release = append(s.Release, state.Resolution{Key: it.record.GetKey(), Status: "superseded"})
+		s.Release = append(s.Release, state.Resolution{Key: it.record.GetKey(), Status: state.HeldSuperseded})
 		for i := range s.Hold { // of the same settlement, so not in the database yet
 			if s.Hold[i].Key == it.record.GetKey() {
-				s.Hold[i].Status = "superseded"
+				s.Hold[i].Status = state.HeldSuperseded
 			}
 		}
 	}
@@ -164,12 +180,19 @@ func (e *execution) settleHeld(s *state.Settlement, it *item) {
 	held := state.Held{
 		Pipeline: e.pipeline.Name, Run: e.id, Entity: e.pipeline.Source.Entity, Key: it.record.GetKey(),
 		RecordID: e.recordID(it), Status: string(it.outcome), Step: it.step, Code: it.code, Class: it.class,
-		Message: it.reason, WaitsFor: it.waitsFor, Original: it.record.GetPayload(), Current: it.current(),
+		Message: it.reason, WaitsFor: it.waitsFor, WaitTarget: it.waits.Target, WaitMatch: it.waits.Match,
+		Operation: operation(it.record), Original: it.record.GetPayload(), Current: it.current(),
 		Exchanges: exchangesJSON(it.exchanges), Meta: metaJSON, Version: e.pipeline.Version,
-		Attempts: 1, CreatedAt: now, UpdatedAt: now,
+		Attempts: 1, Since: now, CreatedAt: now, UpdatedAt: now,
+	}
+	if ms := it.record.GetOccurredAtMs(); ms != 0 {
+		held.OccurredAt = time.UnixMilli(ms)
 	}
 	if it.again != nil { // the same letter, tried once more
 		held.ID, held.Attempts = it.again.ID, it.again.Attempts+1
+		if it.stillWaits() || held.Status == state.HeldDead && it.again.Status == state.HeldDead {
+			held.Since = it.again.Since
+		}
 	}
 	s.Hold = append(s.Hold, held)
 }
@@ -182,7 +205,7 @@ func (e *execution) entry(it *item) state.Entry {
 	}
 }
 
-func (e *execution) recordID(it *item) string { return fmt.Sprintf("%s-%d", e.id, it.seq) }
+func (e *execution) recordID(it *item) string { return fmt.Sprintf("%s-%d", e.holder, it.seq) }
 
 // detail is the activity's account of the effects: which fields, never their values, so that no personal data
 // reaches the log unasked.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,7 @@ type want struct {
 	linkKey string
 	hash    string
 	create  bool
+	claim   *claim // of the create, set where one may come
 }
 
 // upsert brings one remote record to what the sink wants: found by its link or its match, then left alone, updated
@@ -53,18 +55,28 @@ func stands(s *pipelines.Sink, w want, link state.Link) bool {
 }
 
 // bring finds, plans and writes, and does so again when the target changed meanwhile or gave no clear answer.
-func (e *execution) bring(ctx context.Context, s *pipelines.Sink, it *item, w want, link state.Link) (any, error) {
-	announced, err := e.announced(ctx, s, w)
+func (e *execution) bring(ctx context.Context, s *pipelines.Sink, it *item, w want, link state.Link) (result any, err error) {
+	w.claim = &claim{}
+	defer func() {
+		if err != nil {
+			e.unclaim(ctx, s, it, w)
+		}
+	}()
+	before, announced, err := e.announced(ctx, s, w)
 	if err != nil {
 		return nil, err
 	}
+	if link.TargetID == "" {
+		link.TargetID = before.ID
+	}
+	var other *elsewhere
 	conflicts, tries := 0, 0
 	for {
 		found, err := e.find(ctx, s, w, link)
 		if err != nil {
 			return nil, err
 		}
-		if found == nil && announced && w.match == nil {
+		if found == nil && announced && (w.match == nil || !s.Schema.GetCanLookup()) {
 			return nil, &host.Failure{
 				Class: protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS, Code: "sink.unverifiable_create",
 				Message: fmt.Sprintf("an earlier create of this %s may have succeeded, and without `match` it can't be looked up; "+
@@ -73,6 +85,11 @@ func (e *execution) bring(ctx context.Context, s *pipelines.Sink, it *item, w wa
 		}
 		result, err := e.write(ctx, s, it, w, found, announced)
 		switch {
+		case errors.As(err, &other):
+			announced = announced || other.Earlier
+			if link, err = e.turn(ctx, s, w, other); err != nil {
+				return nil, err
+			}
 		case isClass(err, protocol.FailureClass_FAILURE_CLASS_CONFLICT) && conflicts < maxConflicts:
 			conflicts++
 		case isClass(err, protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS) && tries+1 < e.pipeline.OnError.Attempts:
@@ -120,7 +137,12 @@ func (e *execution) want(s *pipelines.Sink, it *item, suffix string) (want, erro
 		if err != nil {
 			return w, err
 		}
-		w.linkKey = fmt.Sprint(value)
+		if w.linkKey = ""; value != nil {
+			w.linkKey = fmt.Sprint(value)
+		}
+	}
+	if w.linkKey == "" || s.Link == nil && it.record.GetKey() == "" { // all such records would be one
+		return w, invalid("sink.no_key", "sink %q: the record has no key to remember it by; the source must give one, or `link` say what", s.Name)
 	}
 	w.hash = record.Hash(w.fields)
 	return w, nil
@@ -153,11 +175,11 @@ func lockName(s *pipelines.Sink, w want) string {
 	if w.match != nil {
 		return target(s) + matchText(w.match)
 	}
-	return s.Scope + "\x00" + w.linkKey
+	return s.Scope + "\x1f" + w.linkKey
 }
 
 // target names what a sink writes to, in intents and locks.
-func target(s *pipelines.Sink) string { return s.Connection.Address() + "/" + s.Entity }
+func target(s *pipelines.Sink) string { return targetName(s.Connection, s.Entity) }
 
 func matchText(m map[string]any) string {
 	data, _ := record.Encode(m) // a match is made of record values
@@ -169,29 +191,34 @@ func intentMatch(s *pipelines.Sink, w want) string {
 	if w.match != nil {
 		return matchText(w.match)
 	}
-	return s.Scope + "\x00" + w.linkKey
+	return s.Scope + "\x1f" + w.linkKey
 }
 
 // intent announces the create that a record wants.
 func (e *execution) intent(s *pipelines.Sink, it *item, w want) state.Intent {
-	return state.Intent{Target: target(s), Match: intentMatch(s, w), Run: e.id, Key: it.record.GetKey(), At: e.clock()}
+	return state.Intent{Target: target(s), Match: intentMatch(s, w), Run: e.holder, Key: it.record.GetKey(), At: e.clock()}
 }
 
-// announced tells whether this create was announced earlier and nobody knows how it ended.
-func (e *execution) announced(ctx context.Context, s *pipelines.Sink, w want) (bool, error) {
+// announced tells whether this create was announced earlier and nobody knows how it ended. One that another node is at
+// is not meant: its answer is waited for.
+func (e *execution) announced(ctx context.Context, s *pipelines.Sink, w want) (before state.Intent, ok bool, err error) {
 	if e.plan != nil {
-		return false, nil
+		return before, false, nil
 	}
 	key := intentMatch(s, w)
 	if e.unsettled.done(target(s), key) {
-		return false, nil
+		return before, false, nil
 	}
-	intents, err := e.store.Intents(ctx, target(s), []string{key})
+	var intents map[string]state.Intent
+	err = e.durable(ctx, func() (err error) {
+		intents, err = e.store.Intents(ctx, target(s), []string{key})
+		return err
+	})
 	if err != nil {
-		return false, &stop{err}
+		return before, false, &stop{err}
 	}
-	_, ok := intents[key]
-	return ok, nil
+	before, ok = intents[key]
+	return before, ok && (before.Node == "" || before.Node == e.node), nil
 }
 
 // find asks the target: by the linked id, else by the match.
@@ -254,6 +281,9 @@ func (e *execution) write(
 	if err != nil {
 		return nil, invalid("sink.bad_answer", "%s answered fields of a %s that can't be read: %v", s.Connection.Address(), s.Entity, err)
 	}
+	if found.GetId() == "" {
+		return nil, invalid("connector.no_id", "the connector of %s found a %s and does not say which", s.Connection.Address(), s.Entity)
+	}
 	changes, protected := split(s, record.Diff(have, w.fields))
 	effect := Effect{
 		Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: found.GetId(), Changes: changes, Protected: protected,
@@ -277,7 +307,7 @@ func (e *execution) write(
 	}
 	e.effect(it, effect)
 	e.linked(it, s, w, found.GetId(), version)
-	if announced {
+	if announced || w.claim.mine {
 		e.resolved(it, e.intent(s, it, w))
 	}
 	return resulting(s, have, overlay(w.fields, changes), found.GetId()), nil
@@ -285,7 +315,10 @@ func (e *execution) write(
 
 func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w want) (any, error) {
 	if !w.create || !s.Schema.GetCanCreate() {
-		return nil, &missing{step: s.Name, entity: s.Entity, match: w.match, policy: s.Missing}
+		return nil, &missing{
+			step: s.Name, entity: s.Entity, match: w.match, policy: s.Missing,
+			waits: waitFor(s.Connection, s.Entity, s.Schema, w.match),
+		}
 	}
 	if e.plan != nil {
 		id := fmt.Sprintf("(new %s)", s.Entity)
@@ -295,8 +328,8 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 		return result, nil
 	}
 	intent := e.intent(s, it, w)
-	if err := e.store.PutIntents(ctx, []state.Intent{intent}); err != nil {
-		return nil, &stop{err}
+	if err := e.announce(ctx, s, w, intent); err != nil {
+		return nil, err
 	}
 	payload, err := record.Encode(w.fields)
 	if err != nil {
@@ -310,6 +343,9 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 		if !isClass(err, protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS) {
 			e.resolved(it, intent) // a clear no: nothing stands there
 		}
+		return nil, err
+	}
+	if err := e.answered(ctx, w, intent, result.GetId()); err != nil {
 		return nil, err
 	}
 	e.resolved(it, intent)
@@ -328,12 +364,8 @@ func (e *execution) send(ctx context.Context, s *pipelines.Sink, it *item, op *p
 			if err != nil {
 				return err
 			}
-			if len(results.GetResults()) != 1 {
-				return invalid("connector.bad_answer", "%s answered %d results for one operation",
-					s.Connection.Address(), len(results.GetResults()))
-			}
-			result = results.GetResults()[0]
-			return host.AsError(result.GetFailure(), result.GetExchanges())
+			result, err = judged(s.Connection.Address(), s.Schema, op, results.GetResults())
+			return err
 		})
 	})
 	if err == nil {
@@ -421,7 +453,11 @@ func (e *execution) link(ctx context.Context, s *pipelines.Sink, key string) (st
 	if fresh, ok := e.unsettled.link(s.Scope, key); ok {
 		return fresh, nil
 	}
-	links, err := e.store.Links(ctx, s.Scope, []string{key})
+	var links map[string]state.Link
+	err := e.durable(ctx, func() (err error) {
+		links, err = e.store.Links(ctx, s.Scope, []string{key})
+		return err
+	})
 	if err != nil {
 		return state.Link{}, &stop{err}
 	}

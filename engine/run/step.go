@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
@@ -20,6 +21,7 @@ type missing struct {
 	step, entity string
 	match        map[string]any
 	policy       string
+	waits        state.Wait
 }
 
 func (m *missing) Error() string {
@@ -35,15 +37,22 @@ func (e *execution) advance(ctx context.Context, steps []pipelines.Step, it *ite
 		if it.settled() {
 			return nil
 		}
-		err := e.step(ctx, step, it, vms)
+		if it.from != "" && it.from != step.StepName() {
+			continue // a replay begins further down
+		}
+		err := e.arrive(ctx, it)
+		if err == nil {
+			err = e.step(ctx, step, it, vms)
+		}
 		if err != nil && ctx.Err() != nil { // the run is over; what its end broke is no fault of the record's
 			return &stop{context.Cause(ctx)}
 		}
 		var gone *missing
 		switch {
 		case err == nil:
-		case errors.As(err, &gone) && gone.policy == "park":
+		case errors.As(err, &gone) && gone.policy == "park" && gone.match != nil: // with nothing to look for, nothing can come
 			it.parked(step.StepName(), gone.entity+" "+matchText(gone.match), gone.Error()+"; waiting for it")
+			it.waits = gone.waits
 		case errors.As(err, &gone) && gone.policy == "skip":
 			it.filtered(step.StepName(), gone.Error())
 		case errors.As(err, &gone):
@@ -113,7 +122,10 @@ func (e *execution) resolve(ctx context.Context, s *pipelines.Lookup, it *item) 
 	}
 	if found == nil {
 		if s.Missing == "park" || s.Missing == "dead_letter" {
-			return &missing{step: s.Name, entity: s.Entity, match: match, policy: s.Missing}
+			return &missing{
+				step: s.Name, entity: s.Entity, match: match, policy: s.Missing,
+				waits: waitFor(s.Connection, s.Entity, s.Schema, match),
+			}
 		}
 		it.scope.Slots[s.Slot] = nil
 		return nil
@@ -143,7 +155,10 @@ func (e *execution) lookup(ctx context.Context, def *pipelines.Connection, entit
 				return invalid("connector.bad_answer", "%s answered %d results for one query", def.Address(), len(hits))
 			}
 			found = hits[0].GetFound()
-			return host.AsError(hits[0].GetFailure(), hits[0].GetExchanges())
+			if err := host.AsError(hits[0].GetFailure(), hits[0].GetExchanges()); err != nil {
+				return err
+			}
+			return exact(def.Address(), entity, q, found)
 		})
 	})
 	return found, err

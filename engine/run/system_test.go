@@ -27,16 +27,24 @@ import (
 type system struct {
 	mu     sync.Mutex
 	feed   []change
+	latest map[string]string // payload of a key's last change
 	tables map[string][]*row
-	writes []string // "create sale 7", in order
+	index  map[string][]*row // by entity, and id or ref
+	writes []string          // "create sale 7", in order
 	looks  int
 	nextID int
-	page   int // records a batch, 0 = what is asked for
+	page   int               // records a batch, 0 = what is asked for
+	blind  bool              // gives no cursors within a range
+	lost   *protocol.Failure // what it says about a cursor
 
 	fault func(op, entity string) fault
 }
 
-type change struct{ key, payload string }
+type change struct {
+	key, payload string
+	at           time.Time        // a minute after the one before
+	whole        *protocol.Record // nil = the payload is the key's new state
+}
 
 type row struct {
 	id      string
@@ -56,6 +64,7 @@ const (
 	slowDown        // too many calls
 	overtaken       // somebody else changed the record
 	reject          // never acceptable
+	locked          // the credentials are refused
 )
 
 func (f fault) failure() *protocol.Failure {
@@ -63,11 +72,17 @@ func (f fault) failure() *protocol.Failure {
 		refuse: protocol.FailureClass_FAILURE_CLASS_TRANSIENT, drop: protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS,
 		forget: protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS, slowDown: protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED,
 		overtaken: protocol.FailureClass_FAILURE_CLASS_CONFLICT, reject: protocol.FailureClass_FAILURE_CLASS_INVALID,
+		locked: protocol.FailureClass_FAILURE_CLASS_AUTH,
 	}[f]
 	return &protocol.Failure{Class: class, Code: fmt.Sprint("fake.", f), Message: "made to fail", RetryAfterMs: 1}
 }
 
-func newSystem() *system { return &system{tables: map[string][]*row{}} }
+// exchanged is what every failure tells of its call.
+var exchanged = []*protocol.Exchange{{Request: "sent", Response: "answered", Status: 400}}
+
+func newSystem() *system {
+	return &system{tables: map[string][]*row{}, index: map[string][]*row{}, latest: map[string]string{}}
+}
 
 func (s *system) misbehave(op, entity string) fault {
 	if s.fault == nil {
@@ -84,7 +99,8 @@ func (s *system) put(key string, fields map[string]any) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.feed = append(s.feed, change{key, string(data)})
+	s.feed = append(s.feed, change{key: key, payload: string(data), at: minute(len(s.feed))})
+	s.latest[key] = string(data)
 }
 
 func (s *system) rows(entity string) []*row {
@@ -97,13 +113,35 @@ func (s *system) rows(entity string) []*row {
 func (s *system) insert(entity string, fields map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.add(entity, &row{version: 1, fields: fields})
+}
+
+func (s *system) add(entity string, r *row) {
 	s.nextID++
-	s.tables[entity] = append(s.tables[entity], &row{id: strconv.Itoa(s.nextID), version: 1, fields: fields})
+	r.id = strconv.Itoa(s.nextID)
+	s.tables[entity] = append(s.tables[entity], r)
+	for _, at := range []string{entity + "#" + r.id, fmt.Sprint(entity, "/", r.fields["ref"])} {
+		s.index[at] = append(s.index[at], r)
+	}
+}
+
+// candidates are the rows among which those with an id or a match are: all, or fewer.
+func (s *system) candidates(entity, id string, match map[string]any) []*row {
+	switch {
+	case id != "":
+		return s.index[entity+"#"+id]
+	case match["ref"] != nil:
+		return s.index[fmt.Sprint(entity, "/", match["ref"])]
+	}
+	return s.tables[entity]
 }
 
 func (s *system) Read(ctx context.Context, start *protocol.ReadStart) (run.Stream, error) {
 	if f := s.misbehave("read", start.GetEntity()); f != none {
 		return nil, host.AsError(f.failure(), nil)
+	}
+	if s.lost != nil && start.GetCursor() != "" {
+		return nil, host.AsError(s.lost, nil)
 	}
 	at, _ := strconv.Atoi(start.GetCursor())
 	size := int(start.GetBatchSize())
@@ -111,6 +149,9 @@ func (s *system) Read(ctx context.Context, start *protocol.ReadStart) (run.Strea
 		size = s.page
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	if start.GetFromMs() != 0 || start.GetToMs() != 0 {
+		return &rangeStream{feedStream{system: s, ctx: ctx, cancel: cancel, at: at, size: size, entity: start.GetEntity()}, start}, nil
+	}
 	return &feedStream{system: s, ctx: ctx, cancel: cancel, at: at, size: size, entity: start.GetEntity()}, nil
 }
 
@@ -133,6 +174,10 @@ func (s *feedStream) Next() (*protocol.Batch, error) {
 	defer s.system.mu.Unlock()
 	b := &protocol.Batch{}
 	for _, c := range s.system.feed[s.at:min(len(s.system.feed), s.at+s.size)] {
+		if c.whole != nil {
+			b.Records = append(b.Records, c.whole)
+			continue
+		}
 		b.Records = append(b.Records, &protocol.Record{
 			Key: c.key, Payload: []byte(c.payload), Operation: protocol.Operation_OPERATION_UPSERT,
 		})
@@ -145,6 +190,45 @@ func (s *feedStream) Next() (*protocol.Batch, error) {
 	return b, nil
 }
 
+// rangeStream is a read of the changes of a time. As in real systems, what is read is the state of now.
+type rangeStream struct {
+	feedStream
+	start *protocol.ReadStart
+}
+
+func (s *rangeStream) Next() (*protocol.Batch, error) {
+	if s.ctx.Err() != nil {
+		return nil, s.ctx.Err()
+	}
+	if f := s.system.misbehave("next", s.entity); f != none {
+		return nil, host.AsError(f.failure(), nil)
+	}
+	s.system.mu.Lock()
+	defer s.system.mu.Unlock()
+	b := &protocol.Batch{}
+	for ; s.at < len(s.system.feed) && len(b.GetRecords()) < s.size; s.at++ {
+		c := s.system.feed[s.at]
+		if ms := c.at.UnixMilli(); ms < s.start.GetFromMs() || s.start.GetToMs() != 0 && ms >= s.start.GetToMs() {
+			continue
+		}
+		b.Records = append(b.Records, &protocol.Record{
+			Key: c.key, Payload: []byte(s.system.latest[c.key]), Operation: protocol.Operation_OPERATION_UPSERT,
+		})
+	}
+	if len(b.GetRecords()) == 0 {
+		return nil, io.EOF
+	}
+	if !s.system.blind {
+		b.Cursor = strconv.Itoa(s.at)
+	}
+	return b, nil
+}
+
+func (s *rangeStream) End() string { return "" }
+
+// minute is when the nth change is made.
+func minute(n int) time.Time { return time.Date(2025, 1, 1, 0, n, 0, 0, time.UTC) }
+
 func (s *feedStream) End() string      { return strconv.Itoa(s.at) }
 func (s *feedStream) Committed(string) {}
 func (s *feedStream) Close() error     { s.cancel(); return nil }
@@ -154,7 +238,7 @@ func (s *system) Lookup(ctx context.Context, entity string, queries []*protocol.
 		return nil, context.Cause(ctx)
 	}
 	if f := s.misbehave("lookup", entity); f != none {
-		return nil, host.AsError(f.failure(), nil)
+		return nil, host.AsError(f.failure(), exchanged)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,7 +247,7 @@ func (s *system) Lookup(ctx context.Context, entity string, queries []*protocol.
 		s.looks++
 		out[i] = &protocol.Hits{}
 		match, _ := record.DecodeObject(q.GetMatch())
-		for _, r := range s.tables[entity] {
+		for _, r := range s.candidates(entity, q.GetId(), match) {
 			if q.GetId() == r.id || q.GetId() == "" && len(record.Diff(r.fields, match)) == 0 {
 				data, _ := record.Encode(r.fields)
 				out[i].Found = append(out[i].Found, &protocol.Found{Id: r.id, Version: strconv.Itoa(r.version), Fields: data})
@@ -197,7 +281,7 @@ func (w *tableWriter) Write(ctx context.Context, ops []*protocol.Op) (*protocol.
 			result = w.system.store(w.entity, op)
 		}
 		if f != none {
-			result = &protocol.Result{Failure: f.failure()}
+			result = &protocol.Result{Failure: f.failure(), Exchanges: exchanged}
 		}
 		out.Results = append(out.Results, result)
 	}
@@ -212,13 +296,12 @@ func (s *system) store(entity string, op *protocol.Op) *protocol.Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if op.GetOperation() == protocol.Operation_OPERATION_CREATE {
-		s.nextID++
-		r := &row{id: strconv.Itoa(s.nextID), version: 1, fields: fields, history: []any{fields["version"]}}
-		s.tables[entity] = append(s.tables[entity], r)
+		r := &row{version: 1, fields: fields, history: []any{fields["version"]}}
+		s.add(entity, r)
 		s.writes = append(s.writes, "create "+entity+" "+r.id)
 		return &protocol.Result{Id: r.id, Version: "1"}
 	}
-	for _, r := range s.tables[entity] {
+	for _, r := range s.candidates(entity, op.GetId(), nil) {
 		if r.id != op.GetId() {
 			continue
 		}
@@ -248,9 +331,10 @@ func (catalog) Manifest(string) (*protocol.Manifest, error) {
 			Incremental: true, Concurrency: 4,
 		}
 	}
+	log := &protocol.Entity{Name: "log", OpenFields: true, CanCreate: true, AppendOnly: true}
 	return &protocol.Manifest{
 		Name: "fake", Version: "1.0.0",
-		Entities: []*protocol.Entity{entity("order"), entity("customer"), entity("item"), entity("sale")},
+		Entities: []*protocol.Entity{entity("order"), entity("customer"), entity("item"), entity("sale"), log},
 	}, nil
 }
 
@@ -262,6 +346,9 @@ type bench struct {
 	dsn     string
 	store   *state.Store
 	runner  *run.Runner
+
+	patience time.Duration
+	log      slog.Handler
 }
 
 const connections = `
@@ -279,7 +366,7 @@ func newBench(t testing.TB, hcl string) *bench {
 	if diags.HasErrors() {
 		t.Fatalf("%+v", diags)
 	}
-	b := &bench{t: t, system: newSystem(), project: project, dsn: filepath.Join(dir, "state.db")}
+	b := &bench{t: t, system: newSystem(), project: project, dsn: filepath.Join(dir, "state.db"), log: slog.DiscardHandler}
 	b.restart()
 	t.Cleanup(func() { _ = b.store.Close() })
 	return b
@@ -295,8 +382,14 @@ func (b *bench) restart() {
 	if b.store, err = state.Open(context.Background(), b.dsn); err != nil {
 		b.t.Fatal(err)
 	}
-	dial := func(context.Context, *pipelines.Connection) (run.Remote, error) { return b.system, nil }
-	b.runner = run.New(b.store, run.NewConnections(dial), slog.New(slog.DiscardHandler), "node/1")
+	b.dial(b.system)
+}
+
+// dial makes the engine talk to a system.
+func (b *bench) dial(remote run.Remote) {
+	connections := run.NewConnections(func(context.Context, *pipelines.Connection) (run.Remote, error) { return remote, nil })
+	connections.Patience = b.patience
+	b.runner = run.New(b.store, connections, slog.New(b.log), "node/1")
 }
 
 func (b *bench) run() run.Summary {

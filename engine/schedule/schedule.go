@@ -1,6 +1,6 @@
-// Package schedule hands runs out through River, in the same database as the state: periodic ones by the scheduler
-// that River elects, others on demand. That no two runs of a pipeline are under way at once is the lease's work
-// (engine/state), not the queue's: a job that finds its pipeline busy has nothing to do.
+// Package schedule hands runs out through River, in the same database as the state: those that are due, those that a
+// dead node left behind, and those on demand. That a run which is due is done once, and that no two runs of a pipeline
+// are under way at once, is the database's work (engine/state), not the queue's.
 package schedule
 
 import (
@@ -30,6 +30,9 @@ import (
 type Job struct {
 	Pipeline string `json:"pipeline"`
 	Ticket   string `json:"ticket,omitempty"` // set when somebody waits for this very job
+	Due      int64  `json:"due,omitempty"`    // milliseconds: when it was due by its schedule
+	After    int64  `json:"after,omitempty"`  // the fence of the run that it follows, which died or was waited for
+	Died     bool   `json:"died,omitempty"`
 }
 
 // Kind names the job to River.
@@ -38,34 +41,52 @@ func (Job) Kind() string { return "run" }
 // Options of a Scheduler.
 type Options struct {
 	Node       string
+	Version    string // of the program
 	Log        *slog.Logger
 	Work       func(context.Context, Job) error
-	MaxWorkers int
-	Every      map[string]time.Duration // pipelines that run on their own
-	OnlyOwn    bool                     // works what RunOnce asks for and nothing that waits for any node
+	Backfill   func(context.Context, BackfillJob) error // nil = this node leaves backfills to others
+	MaxWorkers int                                      // of RunOnce
+	OnlyOwn    bool                                     // works what RunOnce asks for and nothing that waits for any node
+	Now        func() time.Time                         // nil = time.Now
 }
 
 // Scheduler hands out and works runs.
 type Scheduler struct {
 	client queue
 	close  func()
+	store  *state.Store
 	opts   Options
 	own    string // queue of jobs that this process must work itself
 
+	stopTime func() // ends keepTime
+	changed  chan struct{}
+
 	mu      sync.Mutex
 	waiting map[string]chan error // by ticket
+	times   *timetable
+	queues  map[string]bool // by pipeline: worked, or false when it is being taken off
+	node    state.Node
 }
 
 // queue is what is used of a River client, whichever database it has.
 type queue interface {
 	Start(context.Context) error
 	Stop(context.Context) error
+	StopAndCancel(context.Context) error
+	Queues() *river.QueueBundle
 	Insert(context.Context, river.JobArgs, *river.InsertOpts) (*rivertype.JobInsertResult, error)
 }
 
 // New prepares River's tables in the state database and returns a scheduler that does not run yet.
 func New(ctx context.Context, store *state.Store, opts Options) (*Scheduler, error) {
-	s := &Scheduler{opts: opts, own: "own_" + strings.ToLower(ulid.Make().String()), waiting: map[string]chan error{}}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &Scheduler{
+		store: store, opts: opts, own: "own_" + strings.ToLower(ulid.Make().String()), waiting: map[string]chan error{},
+		stopTime: func() {}, changed: make(chan struct{}, 1), times: newTimetable(), queues: map[string]bool{},
+		node: state.Node{Name: opts.Node, Version: opts.Version, Since: opts.Now()},
+	}
 	err := s.connect(ctx, store.DSN())
 	if err != nil {
 		return nil, fmt.Errorf("scheduler in %s: %w", state.SafeName(store.DSN()), err)
@@ -108,15 +129,16 @@ func open[T any](ctx context.Context, driver riverdriver.Driver[T], s *Scheduler
 	if err != nil {
 		return nil, err
 	}
-	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+	err = s.store.Alone(ctx, func() error {
+		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(s.work))
-	queues := map[string]river.QueueConfig{s.own: {MaxWorkers: s.opts.MaxWorkers}}
-	if !s.opts.OnlyOwn {
-		queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: s.opts.MaxWorkers}
-	}
+	river.AddWorker(workers, river.WorkFunc(s.workBackfill))
 	return river.NewClient(driver, &river.Config{
 		ID:                ulid.Make().String(),
 		Logger:            quiet,
@@ -125,62 +147,69 @@ func open[T any](ctx context.Context, driver riverdriver.Driver[T], s *Scheduler
 		FetchCooldown:     50 * time.Millisecond,
 		FetchPollInterval: 250 * time.Millisecond,
 		MaxAttempts:       1, // the engine retries, and knows better when
-		PeriodicJobs:      s.periodic(),
-		Queues:            queues,
+		Queues:            map[string]river.QueueConfig{s.own: {MaxWorkers: s.opts.MaxWorkers}},
 	})
 }
 
-func (s *Scheduler) periodic() []*river.PeriodicJob {
-	var jobs []*river.PeriodicJob
-	for pipeline, every := range s.opts.Every {
-		jobs = append(jobs, river.NewPeriodicJob(
-			river.PeriodicInterval(every),
-			func() (river.JobArgs, *river.InsertOpts) { return Job{Pipeline: pipeline}, nil },
-			&river.PeriodicJobOpts{ID: "every-" + identifier(pipeline), RunOnStart: true},
-		))
-	}
-	return jobs
-}
-
-// identifier keeps the characters that River allows in an ID.
-func identifier(name string) string {
-	out := []rune(name)
-	for i, r := range out {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' {
-			out[i] = '_'
-		}
-	}
-	return string(out)
-}
-
 func (s *Scheduler) work(ctx context.Context, job *river.Job[Job]) error {
-	err := s.opts.Work(ctx, job.Args)
-	if job.Args.Ticket != "" {
-		s.mu.Lock()
-		done := s.waiting[job.Args.Ticket]
-		delete(s.waiting, job.Args.Ticket)
-		s.mu.Unlock()
-		if done != nil {
-			done <- err
-		}
+	if job.Args.Ticket == "" {
+		return s.workAny(ctx, job)
 	}
+	err := s.opts.Work(ctx, job.Args)
+	s.mu.Lock()
+	done := s.waiting[job.Args.Ticket]
+	delete(s.waiting, job.Args.Ticket)
+	s.mu.Unlock()
+	if done != nil {
+		done <- err
+	}
+	return over(err)
+}
+
+// over is how a job ends: what went wrong was told by the run itself, and another try is the next run.
+func over(err error) error {
 	if err != nil && !errors.Is(err, state.ErrBusy) {
-		return river.JobCancel(err) // told by the run itself; another try is the next run
+		return river.JobCancel(err)
 	}
 	return nil
 }
 
 // Start begins to work.
 func (s *Scheduler) Start(ctx context.Context) error {
-	return s.client.Start(context.WithoutCancel(ctx)) // ended by Stop, which lets runs finish
+	ctx = context.WithoutCancel(ctx) // ended by Stop, which lets runs finish
+	if err := s.client.Start(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.keepTime(ctx)
+	}()
+	s.stopTime = func() { cancel(); <-ended }
+	return nil
 }
 
-// Stop takes no new runs and waits for those under way, at most until ctx ends.
+// lastWords is how long a run that was cut short may take to give its lease back.
+const lastWords = 10 * time.Second
+
+// Stop takes no new runs and waits for those under way, at most until ctx ends. Then it cuts them short.
 func (s *Scheduler) Stop(ctx context.Context) error {
 	defer s.close()
+	s.stopTime()
+	s.mu.Lock()
+	s.node.Draining = true
+	s.mu.Unlock()
+	s.beat(ctx)
 	err := s.client.Stop(ctx)
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("some runs did not end in time; what they settled stands: %w", err)
+		err = fmt.Errorf("some runs did not end in time and were cut short; what they settled stands: %w",
+			errors.Join(err, s.client.StopAndCancel(after)))
+	}
+	if leaveErr := s.store.Leave(after, s.opts.Node); leaveErr != nil {
+		s.opts.Log.Warn("this node stays on the list of nodes", "error", leaveErr)
 	}
 	return err
 }
@@ -210,9 +239,9 @@ func (s *Scheduler) RunOnce(ctx context.Context, pipelines []string) error {
 	return errors.Join(errs...)
 }
 
-// Trigger asks for a run now, wherever a node is free.
+// Trigger asks for a run now, wherever a node that knows the pipeline is free.
 func (s *Scheduler) Trigger(ctx context.Context, pipeline string) error {
-	_, err := s.client.Insert(ctx, Job{Pipeline: pipeline}, nil)
+	_, err := s.client.Insert(ctx, Job{Pipeline: pipeline}, &river.InsertOpts{Queue: queueName(pipeline)})
 	return err
 }
 

@@ -61,54 +61,6 @@ func (s *Store) LinksOf(ctx context.Context, scope, key, targetID string, limit 
 	return out, err
 }
 
-// HeldKeys returns the oldest open dead letter or parked record of each of the given keys that has one.
-func (s *Store) HeldKeys(ctx context.Context, pipeline string, keys []string) (map[string]Held, error) {
-	out := map[string]Held{}
-	err := s.each(ctx, "SELECT id, "+heldColumns+" FROM held WHERE pipeline = ? AND status IN ('dead', 'parked') AND key IN",
-		[]any{pipeline}, keys, "ORDER BY id DESC", func(rows *sql.Rows) error {
-			h, err := scanHeld(rows)
-			out[h.Key] = h
-			return err
-		})
-	return out, err
-}
-
-// Held returns held records, newest first.
-func (s *Store) Held(ctx context.Context, f HeldFilter) ([]Held, error) {
-	c := conditions{}.and("pipeline", f.Pipeline).and("status", f.Status).and("key", f.Key).and("code", f.Code).and("step", f.Step)
-	if f.Status == "" && len(f.IDs) == 0 {
-		c = c.raw("status IN ('dead', 'parked')")
-	}
-	if f.Before > 0 {
-		c = c.raw("id < ?", f.Before)
-	}
-	if len(f.IDs) > 0 {
-		ids := make([]any, len(f.IDs))
-		for i, id := range f.IDs {
-			ids[i] = id
-		}
-		c = c.raw("id IN ("+marks(len(ids))+")", ids...)
-	}
-	where, args := c.text()
-	var out []Held
-	err := s.query(ctx, "SELECT id, "+heldColumns+" FROM held"+where+" ORDER BY id DESC LIMIT ?", append(args, limitOr(f.Limit)),
-		func(rows *sql.Rows) error {
-			h, err := scanHeld(rows)
-			out = append(out, h)
-			return err
-		})
-	return out, err
-}
-
-func scanHeld(rows *sql.Rows) (Held, error) {
-	var h Held
-	var created, updated int64
-	err := rows.Scan(&h.ID, &h.Pipeline, &h.Run, &h.Entity, &h.Key, &h.RecordID, &h.Status, &h.Step, &h.Code, &h.Class,
-		&h.Message, &h.WaitsFor, &h.Original, &h.Current, &h.Exchanges, &h.Meta, &h.Version, &h.Attempts, &created, &updated)
-	h.CreatedAt, h.UpdatedAt = time.UnixMilli(created), time.UnixMilli(updated)
-	return h, err
-}
-
 // ActivityPage returns activity, newest first; Before pages on.
 func (s *Store) ActivityPage(ctx context.Context, f ActivityFilter) ([]Entry, error) {
 	c := conditions{}.and("pipeline", f.Pipeline).and("outcome", string(f.Outcome)).and("key", f.Key).and("code", f.Code)

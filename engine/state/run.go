@@ -16,24 +16,30 @@ import (
 // LeaseTime is how long a run may be silent before another node takes its pipeline over.
 const LeaseTime = 15 * time.Second
 
-// StartRun takes the pipeline's lease for a run and notes the run. ErrBusy when a live run holds it. The fence grows
-// with every take-over; settling with an old one fails.
+// StartRun takes the pipeline's lease for a run and notes the run. ErrBusy when a live run holds it, ErrGivesWay when
+// partitions of a backfill are under way: they make room for whoever keeps asking. The fence grows with every
+// take-over; settling with an old one fails.
 func (s *Store) StartRun(ctx context.Context, r Run) (fence int64, err error) {
+	waits := false
 	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var holder, node string
-		var until int64
-		err := tx.QueryRowContext(ctx, s.rebind("SELECT run, node, fence, until FROM leases WHERE pipeline = ?"+s.dialect.lock), r.Pipeline).
-			Scan(&holder, &node, &fence, &until)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		l, err := s.lease(ctx, tx, r.Pipeline)
+		if err != nil {
 			return err
 		}
-		if err == nil && holder != "" && until > time.Now().UnixMilli() && !gone(node) {
-			return fmt.Errorf("%w (%s on %s)", ErrBusy, holder, node)
+		if l.held() {
+			return fmt.Errorf("%w (%s on %s)", ErrBusy, l.run, l.node)
 		}
-		fence++
-		err = s.insert(ctx, tx, "INSERT INTO leases (pipeline, run, fence, node, until)", 5,
-			"ON CONFLICT (pipeline) DO UPDATE SET run = excluded.run, fence = excluded.fence, node = excluded.node, until = excluded.until",
-			[][]any{{r.Pipeline, r.ID, fence, r.Node, time.Now().Add(LeaseTime).UnixMilli()}})
+		if waits, err = s.makeRoom(ctx, tx, l, r); err != nil || waits {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, s.rebind("UPDATE runs SET status = 'failed', finished_at = ?, error = ? WHERE id = ? AND status = 'running'"),
+			l.now.UnixMilli(), "its node, "+l.node+", is gone; another run has taken over", l.run)
+		if err != nil {
+			return err
+		}
+		fence = l.fence + 1
+		_, err = tx.ExecContext(ctx, s.rebind("UPDATE leases SET run = ?, fence = ?, seq = 0, node = ?, until = ?, wanted = '', wanted_until = 0 "+
+			"WHERE pipeline = ?"), r.ID, fence, r.Node, l.now.Add(LeaseTime).UnixMilli(), r.Pipeline)
 		if err != nil {
 			return err
 		}
@@ -41,6 +47,9 @@ func (s *Store) StartRun(ctx context.Context, r Run) (fence int64, err error) {
 			"INSERT INTO runs (id, pipeline, kind, status, started_at, finished_at, counts, sinks, error, version, node)", 11, "",
 			[][]any{{r.ID, r.Pipeline, r.Kind, "running", r.StartedAt.UnixMilli(), 0, "{}", "{}", "", r.Version, r.Node}})
 	})
+	if err == nil && waits {
+		err = ErrGivesWay
+	}
 	return fence, err
 }
 
@@ -63,8 +72,12 @@ func gone(node string) bool {
 // RenewRun keeps the lease. ErrFenced when it is lost.
 func (s *Store) RenewRun(ctx context.Context, run string, fence int64) error {
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		now, err := s.now(ctx, tx)
+		if err != nil {
+			return err
+		}
 		result, err := tx.ExecContext(ctx, s.rebind("UPDATE leases SET until = ? WHERE run = ? AND fence = ?"),
-			time.Now().Add(LeaseTime).UnixMilli(), run, fence)
+			now.Add(LeaseTime).UnixMilli(), run, fence)
 		if err != nil {
 			return err
 		}
@@ -92,7 +105,12 @@ func (s *Store) FinishRun(ctx context.Context, r Run, fence int64) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, s.rebind("UPDATE leases SET run = '', until = 0 WHERE run = ? AND fence = ?"), r.ID, fence)
+		now, err := s.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, s.rebind("UPDATE leases SET run = '', until = ? WHERE run = ? AND fence = ?"),
+			now.UnixMilli(), r.ID, fence)
 		return err
 	})
 }

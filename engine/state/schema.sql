@@ -1,5 +1,5 @@
 -- One database holds everything that must survive: cursors, links, intents, dead letters, activity and runs.
--- The SQL is plain, so that SQLite and PostgreSQL share it; {serial} and {blob} are the two words that differ.
+-- The SQL is plain, so that SQLite and PostgreSQL share it; {serial}, {blob} and {passing} are the words that differ.
 
 CREATE TABLE IF NOT EXISTS cursors (
   pipeline TEXT NOT NULL,
@@ -31,33 +31,45 @@ CREATE TABLE IF NOT EXISTS intents (
   run    TEXT NOT NULL,
   key    TEXT NOT NULL,
   at     BIGINT NOT NULL,
+  id     TEXT NOT NULL DEFAULT '', -- what the target called it, once it has answered
   PRIMARY KEY (target, match)
 );
 
 CREATE TABLE IF NOT EXISTS held (
-  id         {serial},
-  pipeline   TEXT NOT NULL,
-  run        TEXT NOT NULL,
-  entity     TEXT NOT NULL,
-  key        TEXT NOT NULL,
-  record_id  TEXT NOT NULL,
-  status     TEXT NOT NULL,
-  step       TEXT NOT NULL,
-  code       TEXT NOT NULL,
-  class      TEXT NOT NULL,
-  message    TEXT NOT NULL,
-  waits_for  TEXT NOT NULL,
-  original   {blob},
-  current    {blob},
-  exchanges  {blob},
-  meta       {blob},
-  version    TEXT NOT NULL,
-  attempts   BIGINT NOT NULL,
-  created_at BIGINT NOT NULL,
-  updated_at BIGINT NOT NULL
+  id          {serial},
+  pipeline    TEXT NOT NULL,
+  run         TEXT NOT NULL,
+  entity      TEXT NOT NULL,
+  key         TEXT NOT NULL,
+  record_id   TEXT NOT NULL,
+  status      TEXT NOT NULL,
+  since       BIGINT NOT NULL,
+  step        TEXT NOT NULL,
+  code        TEXT NOT NULL,
+  class       TEXT NOT NULL,
+  message     TEXT NOT NULL,
+  waits_for   TEXT NOT NULL,
+  wait_target TEXT NOT NULL,
+  wait_match  TEXT NOT NULL,
+  operation   TEXT NOT NULL,
+  occurred_at BIGINT NOT NULL,
+  original    {blob},
+  current     {blob},
+  exchanges   {blob},
+  meta        {blob},
+  version     TEXT NOT NULL,
+  attempts    BIGINT NOT NULL,
+  edited      {blob},
+  edited_step TEXT NOT NULL,
+  queued_at   BIGINT NOT NULL,
+  from_step   TEXT NOT NULL,
+  reason      TEXT NOT NULL,
+  created_at  BIGINT NOT NULL,
+  updated_at  BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS held_by_key ON held (pipeline, key, status);
 CREATE INDEX IF NOT EXISTS held_by_status ON held (status, pipeline, id);
+CREATE INDEX IF NOT EXISTS held_to_return ON held (pipeline, id) WHERE status = 'parked' OR queued_at > 0;
 
 CREATE TABLE IF NOT EXISTS activity (
   id        {serial},
@@ -103,6 +115,77 @@ CREATE TABLE IF NOT EXISTS leases (
   pipeline TEXT PRIMARY KEY,
   run      TEXT NOT NULL,
   fence    BIGINT NOT NULL,
+  seq      BIGINT NOT NULL,
   node     TEXT NOT NULL,
-  until    BIGINT NOT NULL
+  until    BIGINT NOT NULL, -- of one that was given back: when
+  wanted       TEXT NOT NULL DEFAULT '', -- the run that waits for the partitions of a backfill to make room
+  wanted_until BIGINT NOT NULL DEFAULT 0
+);
+
+-- A backfill reads a range of a source once more. How it went stands in runs, under the same id.
+CREATE TABLE IF NOT EXISTS backfills (
+  id       TEXT PRIMARY KEY,
+  pipeline TEXT NOT NULL,
+  span     TEXT NOT NULL,
+  alone    BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS backfills_by_pipeline ON backfills (pipeline, id);
+
+-- The pieces of a backfill. Each has a lease, a cursor and counts of its own. Of read, again were read more than once;
+-- placed is what had been read where the cursor stands.
+CREATE TABLE IF NOT EXISTS partitions (
+  backfill TEXT NOT NULL,
+  number   BIGINT NOT NULL,
+  pipeline TEXT NOT NULL,
+  from_ms  BIGINT NOT NULL,
+  to_ms    BIGINT NOT NULL,
+  cursor   TEXT NOT NULL,
+  status   TEXT NOT NULL,
+  counts   TEXT NOT NULL,
+  sinks    TEXT NOT NULL,
+  again    BIGINT NOT NULL,
+  placed   BIGINT NOT NULL,
+  error    TEXT NOT NULL,
+  holder   TEXT NOT NULL,
+  node     TEXT NOT NULL,
+  fence    BIGINT NOT NULL,
+  seq      BIGINT NOT NULL,
+  until    BIGINT NOT NULL,
+  PRIMARY KEY (backfill, number)
+);
+CREATE INDEX IF NOT EXISTS partitions_by_pipeline ON partitions (pipeline, status);
+
+CREATE TABLE IF NOT EXISTS schedules (
+  pipeline TEXT PRIMARY KEY,
+  due      BIGINT NOT NULL,
+  waiting  BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS nodes (
+  name     TEXT PRIMARY KEY,
+  version  TEXT NOT NULL,
+  since    BIGINT NOT NULL,
+  beat     BIGINT NOT NULL,
+  draining BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS pauses (
+  connection TEXT PRIMARY KEY,
+  until      BIGINT NOT NULL,
+  reason     TEXT NOT NULL
+);
+
+CREATE {passing} TABLE IF NOT EXISTS rates (
+  connection TEXT PRIMARY KEY,
+  next       BIGINT NOT NULL
+);
+
+CREATE {passing} TABLE IF NOT EXISTS shares (
+  connection TEXT NOT NULL,
+  node       TEXT NOT NULL,
+  want       BIGINT NOT NULL,
+  have       BIGINT NOT NULL,
+  served     BIGINT NOT NULL,
+  until      BIGINT NOT NULL,
+  PRIMARY KEY (connection, node)
 );

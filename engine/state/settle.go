@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// Settle makes a settlement durable, all of it or nothing. A run that has lost its lease gets ErrFenced.
+// Settle makes a settlement durable, all of it or nothing. A run that has lost its lease gets ErrFenced. When the
+// answer is lost with the database, the same settlement may be settled again: it then counts once.
 func (s *Store) Settle(ctx context.Context, st Settlement) error {
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := s.holdsLease(ctx, tx, st.Pipeline, st.Run, st.Fence); err != nil {
+		settled, err := s.holdsLease(ctx, tx, st)
+		if err != nil || settled {
 			return err
 		}
 		steps := []func(context.Context, *sql.Tx, Settlement) error{
@@ -27,15 +29,25 @@ func (s *Store) Settle(ctx context.Context, st Settlement) error {
 	})
 }
 
-func (s *Store) holdsLease(ctx context.Context, tx *sql.Tx, pipeline, run string, fence int64) error {
-	var holder string
-	var current int64
-	err := tx.QueryRowContext(ctx, s.rebind("SELECT run, fence FROM leases WHERE pipeline = ?"+s.dialect.lock), pipeline).
-		Scan(&holder, &current)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && (holder != run || current != fence) {
-		return ErrFenced
+// holdsLease checks that the run still has its pipeline, and whether this very settlement was made before.
+func (s *Store) holdsLease(ctx context.Context, tx *sql.Tx, st Settlement) (settled bool, err error) {
+	if st.Backfill != "" {
+		return s.settlePartition(ctx, tx, st)
 	}
-	return err
+	var holder string
+	var fence, seq int64
+	err = tx.QueryRowContext(ctx, s.rebind("SELECT run, fence, seq FROM leases WHERE pipeline = ?"+s.dialect.lock), st.Pipeline).
+		Scan(&holder, &fence, &seq)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) || err == nil && (holder != st.Run || fence != st.Fence):
+		return false, ErrFenced
+	case err != nil || st.Seq > 0 && st.Seq <= seq:
+		return true, err
+	case st.Seq == 0:
+		return false, nil
+	}
+	_, err = tx.ExecContext(ctx, s.rebind("UPDATE leases SET seq = ? WHERE pipeline = ?"), st.Seq, st.Pipeline)
+	return false, err
 }
 
 func (s *Store) settleLinks(ctx context.Context, tx *sql.Tx, st Settlement) error {
@@ -58,53 +70,23 @@ func (s *Store) settleLinks(ctx context.Context, tx *sql.Tx, st Settlement) erro
 }
 
 func (s *Store) settleIntents(ctx context.Context, tx *sql.Tx, st Settlement) error {
+	byTarget := map[string][]any{}
 	for _, i := range st.DoneIntents {
-		if _, err := tx.ExecContext(ctx, s.rebind("DELETE FROM intents WHERE target = ? AND match = ?"), i.Target, i.Match); err != nil {
-			return err
+		byTarget[i.Target] = append(byTarget[i.Target], i.Match)
+	}
+	for target, matches := range byTarget {
+		for part := range slices.Chunk(matches, 500) {
+			// One that another run has announced anew since is that run's to end.
+			_, err := tx.ExecContext(ctx, s.rebind("DELETE FROM intents WHERE target = ? AND (run = ? OR run NOT IN (SELECT run FROM leases "+
+				"WHERE until > "+s.clock()+" UNION ALL SELECT holder FROM partitions WHERE until > "+s.clock()+")) AND match IN ("+
+				marks(len(part))+")"), append([]any{target, st.Run}, part...)...)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
-
-func (s *Store) settleHeld(ctx context.Context, tx *sql.Tx, st Settlement) error {
-	now := time.Now().UnixMilli()
-	for _, r := range st.Release {
-		query, args := "UPDATE held SET status = ?, updated_at = ? WHERE id = ?", []any{r.Status, now, r.ID}
-		if r.ID == 0 {
-			query = "UPDATE held SET status = ?, updated_at = ? WHERE pipeline = ? AND key = ? AND status IN ('dead', 'parked')"
-			args = []any{r.Status, now, st.Pipeline, r.Key}
-		}
-		if _, err := tx.ExecContext(ctx, s.rebind(query), args...); err != nil {
-			return err
-		}
-	}
-	rows := make([][]any, 0, len(st.Hold))
-	for _, h := range st.Hold {
-		if h.ID != 0 {
-			if err := s.holdAgain(ctx, tx, h); err != nil {
-				return err
-			}
-			continue
-		}
-		rows = append(rows, []any{
-			h.Pipeline, h.Run, h.Entity, h.Key, h.RecordID, h.Status, h.Step, h.Code, h.Class, h.Message, h.WaitsFor,
-			h.Original, h.Current, h.Exchanges, h.Meta, h.Version, h.Attempts, h.CreatedAt.UnixMilli(), h.UpdatedAt.UnixMilli(),
-		})
-	}
-	return s.insert(ctx, tx, "INSERT INTO held ("+heldColumns+")", 19, "", rows)
-}
-
-// holdAgain notes that a held record was tried again and did not come through.
-func (s *Store) holdAgain(ctx context.Context, tx *sql.Tx, h Held) error {
-	_, err := tx.ExecContext(ctx, s.rebind("UPDATE held SET run = ?, record_id = ?, status = ?, step = ?, code = ?, class = ?, message = ?, "+
-		"waits_for = ?, current = ?, exchanges = ?, version = ?, attempts = ?, updated_at = ? WHERE id = ?"),
-		h.Run, h.RecordID, h.Status, h.Step, h.Code, h.Class, h.Message, h.WaitsFor, h.Current, h.Exchanges, h.Version,
-		h.Attempts, h.UpdatedAt.UnixMilli(), h.ID)
-	return err
-}
-
-const heldColumns = "pipeline, run, entity, key, record_id, status, step, code, class, message, waits_for, " +
-	"original, current, exchanges, meta, version, attempts, created_at, updated_at"
 
 func (s *Store) settleActivity(ctx context.Context, tx *sql.Tx, st Settlement) error {
 	rows := make([][]any, len(st.Entries))
@@ -142,7 +124,7 @@ func (s *Store) settleActivity(ctx context.Context, tx *sql.Tx, st Settlement) e
 
 // settlePlaces moves the cursor and the positions of append-only sinks.
 func (s *Store) settlePlaces(ctx context.Context, tx *sql.Tx, st Settlement) error {
-	if st.Cursor != nil {
+	if st.Cursor != nil && st.Backfill == "" { // a partition's cursor moved with its counts
 		err := s.insert(ctx, tx, "INSERT INTO cursors (pipeline, source, cursor)", 3,
 			"ON CONFLICT (pipeline, source) DO UPDATE SET cursor = excluded.cursor",
 			[][]any{{st.Pipeline, st.Source, *st.Cursor}})
@@ -156,35 +138,6 @@ func (s *Store) settlePlaces(ctx context.Context, tx *sql.Tx, st Settlement) err
 	}
 	return s.insert(ctx, tx, "INSERT INTO positions (pipeline, step, position)", 3,
 		"ON CONFLICT (pipeline, step) DO UPDATE SET position = excluded.position", rows)
-}
-
-// PutIntents announces creates. They are durable when it returns.
-func (s *Store) PutIntents(ctx context.Context, intents []Intent) error {
-	rows := make([][]any, len(intents))
-	for i, in := range intents {
-		rows[i] = []any{in.Target, in.Match, in.Run, in.Key, in.At.UnixMilli()}
-	}
-	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return s.insert(ctx, tx, "INSERT INTO intents (target, match, run, key, at)", 5,
-			"ON CONFLICT (target, match) DO UPDATE SET run = excluded.run, key = excluded.key, at = excluded.at", rows)
-	})
-}
-
-// Intents returns the open intents of a target among the given matches.
-func (s *Store) Intents(ctx context.Context, target string, matches []string) (map[string]Intent, error) {
-	out := map[string]Intent{}
-	err := s.each(ctx, "SELECT target, match, run, key, at FROM intents WHERE target = ? AND match IN", []any{target}, matches, "",
-		func(rows *sql.Rows) error {
-			var i Intent
-			var at int64
-			if err := rows.Scan(&i.Target, &i.Match, &i.Run, &i.Key, &at); err != nil {
-				return err
-			}
-			i.At = time.UnixMilli(at)
-			out[i.Match] = i
-			return nil
-		})
-	return out, err
 }
 
 // each runs a query with a list of texts, in pieces that any database takes.

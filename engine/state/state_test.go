@@ -25,12 +25,25 @@ var conformance = map[string]func(*testing.T, *state.Store){
 	"intents":         testIntents,
 	"held":            testHeld,
 	"held again":      testHeldAgain,
+	"held fields":     testHeldFields,
+	"held filters":    testHeldFilters,
+	"waiting":         testWaiting,
+	"discard":         testDiscard,
 	"activity":        testActivity,
 	"positions":       testPositions,
 	"runs":            testRuns,
 	"many writers":    testManyWriters,
 	"large":           testLarge,
+	"shares":          testShares,
+	"reserved calls":  testReserved,
+	"pauses":          testPauses,
+	"nodes":           testNodes,
 	"nothing by half": testNothingByHalf,
+	"backfill":        testBackfill,
+	"partitions":      testPartitions,
+	"giving way":      testGivingWay,
+	"announcements":   testAnnouncements,
+	"cursors":         testCursors,
 }
 
 func TestSQLite(t *testing.T) {
@@ -177,10 +190,11 @@ func testIntents(t *testing.T, s *state.Store) {
 	fence := start(t, s, "r1", "p")
 	in := state.Intent{Target: "t/e", Match: `{"a":"1"}`, Run: "r1", Key: "k", At: time.UnixMilli(1700000000000)}
 	for range 2 { // announcing twice is announcing
-		if err := s.PutIntents(ctx, []state.Intent{in}); err != nil {
-			t.Fatal(err)
+		if c, err := s.Announce(ctx, in, "elsewhere/1"); err != nil || c.Held || c.Earlier {
+			t.Fatalf("%+v, %v", c, err)
 		}
 	}
+	in.Node = "elsewhere/1"
 	got := must(s.Intents(ctx, "t/e", []string{in.Match, "other"}))
 	if diff := cmp.Diff(map[string]state.Intent{in.Match: in}, got); diff != "" {
 		t.Error(diff)

@@ -5,15 +5,19 @@ package state
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -30,6 +34,9 @@ var (
 	// ErrUnavailable: the database can't be written just now (disk full, server away); nothing was changed.
 	ErrUnavailable = errors.New("the state database is not available")
 )
+
+// poolSize is how many connections to PostgreSQL a process has at most.
+const poolSize = 16
 
 //go:embed schema.sql
 var schema string
@@ -52,11 +59,13 @@ type dialect struct {
 	serial string
 	blob   string
 	lock   string // suffix of a SELECT that is to hold its row until the transaction ends
+
+	passing string // a table that need not survive a crash of the server
 }
 
 var (
 	sqliteDialect   = dialect{name: "sqlite", serial: "INTEGER PRIMARY KEY AUTOINCREMENT", blob: "BLOB"}
-	postgresDialect = dialect{name: "postgres", serial: "BIGSERIAL PRIMARY KEY", blob: "BYTEA", lock: " FOR UPDATE"}
+	postgresDialect = dialect{name: "postgres", serial: "BIGSERIAL PRIMARY KEY", blob: "BYTEA", lock: " FOR UPDATE", passing: "UNLOGGED"}
 )
 
 // Open opens the database at dsn, a file name or a postgres:// address, and creates what is missing.
@@ -65,7 +74,11 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	var err error
 	if IsPostgres(dsn) {
 		s.dialect = postgresDialect
-		s.write, err = sql.Open("pgx", dsn)
+		if s.write, err = sql.Open("pgx", dsn); err == nil {
+			s.write.SetMaxOpenConns(poolSize)
+			s.write.SetMaxIdleConns(poolSize) // making a connection costs more than any of our questions
+			s.write.SetConnMaxIdleTime(time.Minute)
+		}
 		s.read = s.write
 	} else {
 		s.dialect = sqliteDialect
@@ -97,6 +110,13 @@ func SafeName(dsn string) string {
 	if err != nil {
 		return "postgres://…"
 	}
+	query := u.Query()
+	for _, name := range []string{"password", "sslpassword"} {
+		if query.Has(name) {
+			query.Set(name, "xxxxx")
+			u.RawQuery = query.Encode()
+		}
+	}
 	return u.Redacted()
 }
 
@@ -119,7 +139,7 @@ func openSQLite(path string) (write, read *sql.DB, err error) {
 }
 
 func (s *Store) migrate(ctx context.Context) error {
-	text := strings.NewReplacer("{serial}", s.dialect.serial, "{blob}", s.dialect.blob).Replace(schema)
+	text := strings.NewReplacer("{serial}", s.dialect.serial, "{blob}", s.dialect.blob, "{passing}", s.dialect.passing).Replace(schema)
 	if s.dialect.name == "postgres" { // several nodes may start at once
 		text = "SELECT pg_advisory_xact_lock(4207849484);\n" + text
 	}
@@ -198,9 +218,11 @@ func classify(err error) error {
 	}
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
+	var network net.Error
 	switch {
 	case errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08")),
-		errors.As(err, &connect), errors.Is(err, sql.ErrConnDone):
+		errors.As(err, &connect), errors.As(err, &network),
+		errors.Is(err, sql.ErrConnDone), errors.Is(err, driver.ErrBadConn), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

@@ -68,6 +68,8 @@ type Intent struct {
 	Run    string
 	Key    string
 	At     time.Time
+	ID     string // what the target called it, where that was told before the record was settled
+	Node   string // where its run is alive, "" = nowhere
 }
 
 // Entry is a line of the activity log.
@@ -86,42 +88,14 @@ type Entry struct {
 	Took     time.Duration
 }
 
-// Held is a dead letter or a parked record, with what is needed to understand it and to play it again.
-type Held struct {
-	ID        int64
-	Pipeline  string
-	Run       string
-	Entity    string
-	Key       string
-	RecordID  string
-	Status    string // dead, parked; closed: replayed, released, superseded, discarded
-	Step      string
-	Code      string
-	Class     string
-	Message   string
-	WaitsFor  string
-	Original  []byte // the record as it was read
-	Current   []byte // as it was at the failing step
-	Exchanges []byte // what was sent and answered, JSON
-	Meta      []byte // JSON object
-	Version   string // of the definition
-	Attempts  int
-	CreatedAt time.Time
-	UpdatedAt time.Time
-}
-
-// Resolution closes held records: the one with an ID, or all open ones of a Key.
-type Resolution struct {
-	ID     int64
-	Key    string
-	Status string
-}
-
 // Settlement is everything that one or more batches of a run change, settled in one transaction.
 type Settlement struct {
 	Run         string
 	Fence       int64
+	Seq         int64 // grows with every settlement of a run: one that comes again, its answer lost, is settled once
 	Pipeline    string
+	Backfill    string // set when Run is the holder of this backfill's Partition, whose cursor and counts then move
+	Partition   int
 	Source      string
 	Cursor      *string // nil: does not move
 	Counts      Counts
@@ -148,14 +122,6 @@ type Run struct {
 	Error      string
 	Version    string // of the definition
 	Node       string
-}
-
-// HeldFilter selects held records; zero fields do not narrow. Without a Status, open ones are meant.
-type HeldFilter struct {
-	Pipeline, Status, Key, Code, Step string
-	IDs                               []int64
-	Before                            int64 // id, for paging
-	Limit                             int   // 0 = 100
 }
 
 // ActivityFilter selects activity; zero fields do not narrow.

@@ -1,0 +1,84 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/plugins/protocol"
+)
+
+// lease is a run's leave to write, as far as this process knows without asking the database. A node that is cut off
+// from the database can't know whether another has taken over, so it writes nothing more once its time is up.
+type lease struct {
+	renewal func(context.Context) error
+
+	mu    sync.Mutex
+	until time.Time
+	wall  time.Time // the same by the wall clock: a machine that slept has stopped the other one
+}
+
+func newLease(store *state.Store, run string, fence int64) *lease {
+	l := &lease{renewal: func(ctx context.Context) error { return store.RenewRun(ctx, run, fence) }}
+	l.extend(time.Now())
+	return l
+}
+
+func (l *lease) extend(from time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = from.Add(state.LeaseTime)
+	l.wall = l.until.Round(0)
+}
+
+// renew asks the database. The time counts from before it was asked, so that it ends here before it ends there.
+func (l *lease) renew(ctx context.Context) error {
+	began := time.Now()
+	err := l.renewal(ctx)
+	if err == nil {
+		l.extend(began)
+	}
+	return err
+}
+
+func (l *lease) valid() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	return now.Before(l.until) && now.Round(0).Before(l.wall)
+}
+
+// check is nil while writing is allowed. Of a lease that has run out it asks once more.
+func (l *lease) check(ctx context.Context) error {
+	if l.valid() {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, leaseRenewal)
+	defer cancel()
+	err := l.renew(limited)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, state.ErrFenced):
+		return &stop{err}
+	}
+	return &stop{fmt.Errorf("this node could not tell the state database for %s that it lives, so it writes no more; "+
+		"the run is taken up again from what is settled: %w", state.LeaseTime, err)}
+}
+
+// leased is a writer that writes only while the run holds its lease.
+type leased struct {
+	Writer
+	lease *lease
+}
+
+// Write checks the lease, then writes.
+func (w leased) Write(ctx context.Context, ops []*protocol.Op) (*protocol.WriteResults, error) {
+	if err := w.lease.check(ctx); err != nil {
+		return nil, err
+	}
+	return w.Writer.Write(ctx, ops)
+}
