@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -51,22 +50,24 @@ func (l *lease) valid() bool {
 	return now.Before(l.until) && now.Round(0).Before(l.wall)
 }
 
-// check is nil while writing is allowed. Of a lease that has run out it asks once more.
+// check returns when writing is allowed. A lease that has run out is asked for again, for as long as the database is
+// away: it may still be ours when it is back.
 func (l *lease) check(ctx context.Context) error {
-	if l.valid() {
-		return nil
+	for pause := 100 * time.Millisecond; !l.valid(); pause = min(2*pause, leaseRenewal) {
+		limited, cancel := context.WithTimeout(ctx, leaseRenewal)
+		err := l.renew(limited)
+		cancel()
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !errors.Is(err, state.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded):
+			return &stop{err}
+		}
+		if err := sleepUntil(ctx, time.Now().Add(pause)); err != nil {
+			return err
+		}
 	}
-	limited, cancel := context.WithTimeout(ctx, leaseRenewal)
-	defer cancel()
-	err := l.renew(limited)
-	switch {
-	case err == nil || ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, state.ErrFenced):
-		return &stop{err}
-	}
-	return &stop{fmt.Errorf("this node could not tell the state database for %s that it lives, so it writes no more; "+
-		"the run is taken up again from what is settled: %w", state.LeaseTime, err)}
+	return nil
 }
 
 // leased is a writer that writes only while the run holds its lease.

@@ -137,7 +137,10 @@ func TestFullDisk(t *testing.T) {
 		b.order(fmt.Sprint("o", i), 1)
 	}
 	ended := make(chan run.Summary, 1)
-	go func() { ended <- b.run() }()
+	go func() {
+		defer close(ended) // also when the run fails the test
+		ended <- b.run()
+	}()
 	select {
 	case <-signal.seen:
 	case s := <-ended:
@@ -164,7 +167,10 @@ func TestDatabaseGone(t *testing.T) {
 	once := sync.OnceFunc(func() { close(settled) })
 	b.runner.Progress = func(run.Progress) { once() }
 	ended := make(chan run.Summary, 1)
-	go func() { ended <- b.run() }()
+	go func() {
+		defer close(ended) // also when the run fails the test
+		ended <- b.run()
+	}()
 	<-settled
 	server.Stop(t)
 	select {

@@ -165,9 +165,12 @@ func (r *Runner) renew(ctx context.Context, e *execution, cancel context.CancelC
 			limited, done := context.WithTimeout(ctx, leaseRenewal)
 			err := e.lease.renew(limited)
 			done()
-			if errors.Is(err, state.ErrFenced) {
+			switch {
+			case errors.Is(err, state.ErrFenced):
 				cancel(err)
 				return
+			case err != nil && ctx.Err() == nil:
+				e.log.Warn("the state database is not available; the run waits for it, and writes nothing once its lease is over", "error", err)
 			}
 		}
 	}

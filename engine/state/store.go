@@ -222,7 +222,8 @@ func classify(err error) error {
 	switch {
 	case errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08")),
 		errors.As(err, &connect), errors.As(err, &network),
-		errors.Is(err, sql.ErrConnDone), errors.Is(err, driver.ErrBadConn), errors.Is(err, io.ErrUnexpectedEOF):
+		errors.Is(err, sql.ErrConnDone), errors.Is(err, driver.ErrBadConn), errors.Is(err, io.ErrUnexpectedEOF),
+		pgconn.SafeToRetry(err): // the connection was closed before anything was sent
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err
