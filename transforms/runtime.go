@@ -310,16 +310,17 @@ func (w *watch) set(vm *goja.Runtime) {
 	w.vm = vm
 }
 
+// start watches over a call that may use limit of processor time.
 func (w *watch) start(ctx context.Context, vm *goja.Runtime, limit time.Duration) (stop func()) {
+	used, release := cpuClock()
+	begun := used()
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.last++
 	call := w.last
 	w.vm, w.call = vm, call
 	w.up.Store(false)
-	w.mu.Unlock()
-	interrupt := func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
+	interrupt := func() { // with the lock
 		if w.call == call {
 			w.up.Store(true)
 			if w.vm != nil {
@@ -327,11 +328,25 @@ func (w *watch) start(ctx context.Context, vm *goja.Runtime, limit time.Duration
 			}
 		}
 	}
-	timer := time.AfterFunc(limit, interrupt)
-	detach := context.AfterFunc(ctx, interrupt)
+	var timer *time.Timer
+	timer = time.AfterFunc(limit, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if left := limit - (used() - begun); left > 0 && w.call == call {
+			timer.Reset(max(left, time.Millisecond))
+			return
+		}
+		interrupt()
+	})
+	detach := context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		interrupt()
+	})
 	return func() {
 		timer.Stop()
 		detach()
+		release()
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.call = 0

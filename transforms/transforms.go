@@ -20,7 +20,7 @@ const MaxTime = 5 * time.Second
 
 // Budget bounds one call. Zero fields take the defaults: 1 s, depth 400 frames, 4 MiB of output.
 type Budget struct {
-	Time   time.Duration // at most MaxTime
+	Time   time.Duration // of the processor, so that a busy machine stops nobody; at most MaxTime
 	Depth  int           // frames of the call stack
 	Output int           // bytes of JSON
 }

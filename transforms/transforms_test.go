@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -193,7 +194,7 @@ func TestFailures(t *testing.T) {
 			if f.File != "s.ts" || f.Line < 1 {
 				t.Errorf("place %s:%d:%d", f.File, f.Line, f.Column)
 			}
-			if took := time.Since(begun); took > 5*time.Second {
+			if took := time.Since(begun); took > time.Minute {
 				t.Errorf("took %s", took)
 			}
 			if _, err := rt.Call(context.Background(), rec, nil); failure(t, err).Code != tt.code {
@@ -457,6 +458,19 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// What a script waits for a processor is not its own time.
+func TestBusyMachine(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only there the processor time of a thread is known")
+	}
+	p := files{"s.ts": `export default (r: any, c: any) => { c.log("wait"); let x = 0; for (let i = 0; i < 1000; i++) x += i; return {x} }`}.
+		load(t, "s.ts", transforms.Budget{Time: 50 * time.Millisecond})
+	rt := p.Runtime(transforms.Env{Now: now, Log: func(string, string) { time.Sleep(200 * time.Millisecond) }})
+	if _, err := rt.Call(context.Background(), map[string]any{}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // A script that has used all its time must not spoil the next call.
 func TestLateInterrupt(t *testing.T) {
 	p := files{"s.ts": `export default (r: any) => { if (r.hang) for (;;) {}; let x = 0; for (let i = 0; i < 1000; i++) x += i; return {x} }`}.
@@ -489,7 +503,7 @@ func TestBacktrackingFallbackEnds(t *testing.T) {
 	if f := failure(t, err); f.Code != "transform.timeout" {
 		t.Errorf("got %v", f)
 	}
-	if took := time.Since(begun); took > transforms.MaxTime+2*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("took %s", took)
 	}
 }

@@ -71,8 +71,8 @@ func callers(t *testing.T, dsn, node string, calls int, op func(context.Context)
 	return store, &all
 }
 
-// keeps checks the limits, and returns how much of them was used.
-func (s *busy) keeps(t *testing.T) (perSecond float64) {
+// keeps checks the limits. How much of them is used is for BenchmarkLimitedAPI to say.
+func (s *busy) keeps(t *testing.T) {
 	t.Helper()
 	slices.SortFunc(s.calls, time.Time.Compare)
 	most := 0
@@ -81,7 +81,7 @@ func (s *busy) keeps(t *testing.T) (perSecond float64) {
 		most = max(most, n-i)
 	}
 	took := s.calls[len(s.calls)-1].Sub(s.calls[0])
-	perSecond = float64(len(s.calls)-1) / took.Seconds()
+	perSecond := float64(len(s.calls)-1) / took.Seconds()
 	if float64(most) > limited.Limit.PerSecond+1 || perSecond > limited.Limit.PerSecond {
 		t.Errorf("%d calls within a second, %.1f a second in all; %v are allowed", most, perSecond, limited.Limit.PerSecond)
 	}
@@ -90,31 +90,24 @@ func (s *busy) keeps(t *testing.T) (perSecond float64) {
 	}
 	t.Logf("%d calls in %v: %.1f a second, at most %d within one, at most %d at once",
 		len(s.calls), took.Round(time.Millisecond), perSecond, most, s.most)
-	return perSecond
 }
 
-// TestLimitsAcrossNodes: what a connection allows is allowed to all nodes together, and a node that is alone in wanting
-// it has nearly all of it.
+// TestLimitsAcrossNodes: what a connection allows is allowed to all nodes together.
 func TestLimitsAcrossNodes(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t)
-	for _, c := range []struct {
-		nodes, calls int
-		least        float64 // of the rate; the machine that tests run on has other things to do
-	}{{1, 500, 0.9}, {2, 250, 0.8}, {4, 125, 0.7}} {
-		t.Run(fmt.Sprint(c.nodes, " busy"), func(t *testing.T) {
+	for _, nodes := range []int{1, 2, 4} {
+		t.Run(fmt.Sprint(nodes, " busy"), func(t *testing.T) {
 			dsn, system := server.Database(t), &busy{}
 			var all []*sync.WaitGroup
-			for i := range c.nodes {
-				_, calling := callers(t, dsn, fmt.Sprintf("node-%d/1", i), c.calls, system.call)
+			for i := range nodes {
+				_, calling := callers(t, dsn, fmt.Sprintf("node-%d/1", i), 500/nodes, system.call)
 				all = append(all, calling)
 			}
 			for _, calling := range all {
 				calling.Wait()
 			}
-			if rate := system.keeps(t); rate < limited.Limit.PerSecond*c.least {
-				t.Errorf("%.1f calls a second; %v are allowed", rate, limited.Limit.PerSecond)
-			}
+			system.keeps(t)
 		})
 	}
 	t.Run("paused elsewhere", func(t *testing.T) {
