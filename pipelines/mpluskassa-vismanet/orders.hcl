@@ -2,6 +2,7 @@
 
 pipeline "orders" {
   description = "MplusKASSA orders become Visma.net sales orders"
+  enabled     = contains(var.flows, "orders")
   every       = var.orders_every
 
   # The order with the customer it belongs to and the products on it.

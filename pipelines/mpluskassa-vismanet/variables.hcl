@@ -1,4 +1,16 @@
-# Everything a merchant may want different. Change values in a *.vars.hcl file, not here.
+# What a merchant may want different in all flows; what belongs to one flow stands at the top of its file.
+# Change values in a *.vars.hcl file, not here.
+
+variable "flows" {
+  type        = list(string)
+  default     = ["orders"]
+  description = "What is kept in step"
+
+  validation {
+    condition     = length([for f in var.flows : f if !contains(["orders"], f)]) == 0
+    error_message = "The flows are: orders."
+  }
+}
 
 # ---- the till
 
