@@ -96,7 +96,7 @@ func (e *execution) laneCount() int {
 	for _, c := range e.conns {
 		n = max(n, cap(c.slots))
 	}
-	return 2*n + 2
+	return 4*n + 2
 }
 
 func (f *flow) readAll(ctx context.Context, again []int64) {

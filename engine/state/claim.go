@@ -28,7 +28,7 @@ func (s *Store) Announce(ctx context.Context, in Intent, node string) (Claim, er
 		if c, err = s.announce(ctx, tx, in, node); err != nil || c.Held {
 			return err
 		}
-		since := s.clock() + " - " + strconv.FormatInt(overlap.Milliseconds(), 10)
+		since := s.dialect.clock + " - " + strconv.FormatInt(overlap.Milliseconds(), 10)
 		c.Others, err = s.exists(ctx, tx, "SELECT 1 FROM leases WHERE node <> ? AND until > "+since+
 			" UNION ALL SELECT 1 FROM partitions WHERE node <> ? AND until > "+since+" LIMIT 1", node, node)
 		return err
@@ -71,8 +71,8 @@ func (s *Store) elsewhere(ctx context.Context, tx *sql.Tx, run, node string) (bo
 	if run == "" {
 		return false, nil
 	}
-	rows, err := tx.QueryContext(ctx, s.rebind("SELECT node FROM leases WHERE run = ? AND until > "+s.clock()+
-		" UNION ALL SELECT node FROM partitions WHERE holder = ? AND until > "+s.clock()), run, run)
+	rows, err := tx.QueryContext(ctx, s.rebind("SELECT node FROM leases WHERE run = ? AND until > "+s.dialect.clock+
+		" UNION ALL SELECT node FROM partitions WHERE holder = ? AND until > "+s.dialect.clock), run, run)
 	if err != nil {
 		return false, err
 	}
@@ -100,8 +100,8 @@ func (s *Store) exists(ctx context.Context, tx *sql.Tx, query string, args ...an
 // Intents returns the open intents of a target among the given matches.
 func (s *Store) Intents(ctx context.Context, target string, matches []string) (map[string]Intent, error) {
 	out := map[string]Intent{}
-	alive := "COALESCE((SELECT MAX(node) FROM leases l WHERE l.run = i.run AND l.run <> '' AND l.until > " + s.clock() + "), " +
-		"(SELECT MAX(node) FROM partitions p WHERE p.holder = i.run AND p.holder <> '' AND p.until > " + s.clock() + "), '')"
+	alive := "COALESCE((SELECT MAX(node) FROM leases l WHERE l.run = i.run AND l.run <> '' AND l.until > " + s.dialect.clock + "), " +
+		"(SELECT MAX(node) FROM partitions p WHERE p.holder = i.run AND p.holder <> '' AND p.until > " + s.dialect.clock + "), '')"
 	err := s.each(ctx, "SELECT i.target, i.match, i.run, i.key, i.at, i.id, "+alive+" FROM intents i WHERE i.target = ? AND i.match IN",
 		[]any{target}, matches, "", func(rows *sql.Rows) error {
 			var i Intent
@@ -117,14 +117,6 @@ func (s *Store) Intents(ctx context.Context, target string, matches []string) (m
 			return nil
 		})
 	return out, err
-}
-
-// clock is the database's clock in milliseconds, in SQL.
-func (s *Store) clock() string {
-	if s.dialect.name == "sqlite" { // one machine
-		return strconv.FormatInt(time.Now().UnixMilli(), 10)
-	}
-	return "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 }
 
 // Answered tells other nodes at once what a create has brought, before its record is settled.

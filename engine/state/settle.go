@@ -78,7 +78,7 @@ func (s *Store) settleIntents(ctx context.Context, tx *sql.Tx, st Settlement) er
 		for part := range slices.Chunk(matches, 500) {
 			// One that another run has announced anew since is that run's to end.
 			_, err := tx.ExecContext(ctx, s.rebind("DELETE FROM intents WHERE target = ? AND (run = ? OR run NOT IN (SELECT run FROM leases "+
-				"WHERE until > "+s.clock()+" UNION ALL SELECT holder FROM partitions WHERE until > "+s.clock()+")) AND match IN ("+
+				"WHERE until > "+s.dialect.clock+" UNION ALL SELECT holder FROM partitions WHERE until > "+s.dialect.clock+")) AND match IN ("+
 				marks(len(part))+")"), append([]any{target, st.Run}, part...)...)
 			if err != nil {
 				return err

@@ -59,13 +59,20 @@ type dialect struct {
 	serial string
 	blob   string
 	lock   string // suffix of a SELECT that is to hold its row until the transaction ends
+	clock  string // the database's clock in milliseconds
 
 	passing string // a table that need not survive a crash of the server
 }
 
 var (
-	sqliteDialect   = dialect{name: "sqlite", serial: "INTEGER PRIMARY KEY AUTOINCREMENT", blob: "BLOB"}
-	postgresDialect = dialect{name: "postgres", serial: "BIGSERIAL PRIMARY KEY", blob: "BYTEA", lock: " FOR UPDATE", passing: "UNLOGGED"}
+	sqliteDialect = dialect{
+		name: "sqlite", serial: "INTEGER PRIMARY KEY AUTOINCREMENT", blob: "BLOB",
+		clock: "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)",
+	}
+	postgresDialect = dialect{
+		name: "postgres", serial: "BIGSERIAL PRIMARY KEY", blob: "BYTEA", lock: " FOR UPDATE", passing: "UNLOGGED",
+		clock: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+	}
 )
 
 // Open opens the database at dsn, a file name or a postgres:// address, and creates what is missing.
@@ -127,11 +134,11 @@ func SQLiteName(path string) string {
 }
 
 func openSQLite(path string) (write, read *sql.DB, err error) {
-	if write, err = sql.Open("sqlite", SQLiteName(path)); err != nil {
+	if write, err = openKeeping(SQLiteName(path)); err != nil {
 		return nil, nil, err
 	}
 	write.SetMaxOpenConns(1)
-	if read, err = sql.Open("sqlite", SQLiteName(path)+"&_pragma=query_only(true)"); err != nil {
+	if read, err = openKeeping(SQLiteName(path) + "&_pragma=query_only(true)"); err != nil {
 		return nil, nil, err
 	}
 	read.SetMaxOpenConns(4)
