@@ -31,7 +31,9 @@ func main() {
 	}
 }
 
-type plugin struct{ goplugin.NetRPCUnsupportedPlugin }
+type plugin struct {
+	goplugin.NetRPCUnsupportedPlugin
+}
 
 func (plugin) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
 	protocol.RegisterConnectorServer(s, &rogue{})

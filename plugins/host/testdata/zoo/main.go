@@ -78,16 +78,16 @@ func (z *zoo) Open(ctx context.Context, name string, c sdk.Config, log *slog.Log
 }
 
 type connection struct {
-	config       sdk.Config
-	log          *slog.Logger
-	tried, sent  atomic.Int64
-	settled      atomic.Value
-	stuck        chan struct{}
-	stuckOnce    sync.Once
-	mu           sync.Mutex
-	meeting      int
-	meet         chan struct{}
-	appended     []string
+	config      sdk.Config
+	log         *slog.Logger
+	tried, sent atomic.Int64
+	settled     atomic.Value
+	stuck       chan struct{}
+	stuckOnce   sync.Once
+	mu          sync.Mutex
+	meeting     int
+	meet        chan struct{}
+	appended    []string
 }
 
 func (c *connection) Check(context.Context) ([]string, []*protocol.Problem) {
