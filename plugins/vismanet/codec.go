@@ -15,6 +15,7 @@ import (
 // codec turns records into bodies and answers into records.
 type codec struct {
 	wrapped bool           // v1's {"value": …}
+	v1      bool           // v1's days, which have no zone
 	create  bool           // else an update
 	zone    *time.Location // of business dates
 	answers *time.Location // of an answer's times without a zone
@@ -81,6 +82,9 @@ func (c codec) field(f field, v any, at string, flags sdk.Flag) (name string, ou
 		if err != nil {
 			return "", nil, err
 		}
+		if len(inner) > 0 {
+			maps.Copy(inner, f.constant)
+		}
 		if len(inner) == 0 || !c.wrapped || f.bare {
 			return f.name, inner, nil
 		}
@@ -97,6 +101,7 @@ func (c codec) field(f field, v any, at string, flags sdk.Flag) (name string, ou
 			if err != nil {
 				return "", nil, err
 			}
+			maps.Copy(inner, f.constant)
 			items = append(items, inner)
 		}
 		return f.name, items, nil
@@ -121,6 +126,9 @@ func (c codec) scalar(f field, v any, at string) (any, error) {
 	t, err := parseTime(s, c.zone)
 	if err != nil {
 		return nil, badValue(at, `a date such as "2026-01-31"`, v)
+	}
+	if f.kind == day && c.v1 { // v1 books the day that is written, and shifts it when a zone is
+		return t.In(c.zone).Format("2006-01-02T00:00:00"), nil
 	}
 	if f.kind == day { // midnight over there: a date without an offset would be UTC's, often the day before
 		t = t.In(c.zone)
@@ -286,6 +294,8 @@ func (c codec) words(k kind, s string) any {
 		switch {
 		case err != nil || t.Year() <= 1900: // Visma's "no date"
 			return nil
+		case k == day && c.v1: // as it is written, whatever zone v1 writes beside it
+			return t.Format(time.DateOnly)
 		case k == day:
 			return t.In(c.zone).Format(time.DateOnly)
 		}

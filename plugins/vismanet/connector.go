@@ -112,6 +112,8 @@ func (c *connection) entity(name string) (*entity, api, error) {
 		return nil, nil, sdk.Fatal("vismanet.unknown_entity", "Visma.net has no entity %q here", name)
 	case e.sales:
 		return e, c.orders, nil
+	case e.name == "shipment" || e.name == "order_invoice":
+		return e, &stepAPI{c.erp, c.orders}, nil
 	}
 	return e, c.erp, nil
 }

@@ -20,7 +20,7 @@ type erpAPI struct {
 }
 
 func (a *erpAPI) codec(create bool) codec {
-	return codec{wrapped: true, create: create, zone: a.settings.zone, answers: a.settings.apiZone}
+	return codec{wrapped: true, v1: true, create: create, zone: a.settings.zone, answers: a.settings.apiZone}
 }
 
 func (a *erpAPI) get(ctx context.Context, t *trail, e *entity, id string) (*sdk.Found, error) {
@@ -140,11 +140,18 @@ func (a *erpAPI) create(ctx context.Context, t *trail, e *entity, in map[string]
 	if e.overrides && a.settings.overrideNumbers && body[e.key] != nil {
 		body["overrideNumberSeries"] = wrap(true)
 	}
-	ans, err := a.client.do(ctx, t, call{service: a.client.erp, method: http.MethodPost, path: e.path, body: body})
+	path := e.path
+	if e.createPath != "" {
+		path = e.createPath
+	}
+	ans, err := a.client.do(ctx, t, call{service: a.client.erp, method: http.MethodPost, path: path, body: body})
 	if err != nil {
 		return "", "", err
 	}
 	parts := located(ans.header, e.path)
+	if len(parts) == 0 {
+		parts = located(ans.header, path)
+	}
 	if len(parts) == 0 {
 		return "", "", nil
 	}
@@ -154,19 +161,57 @@ func (a *erpAPI) create(ctx context.Context, t *trail, e *entity, in map[string]
 func (a *erpAPI) update(
 	ctx context.Context, t *trail, e *entity, id, version string, in map[string]any,
 ) (newVersion string, err error) {
+	in, actions := e.actionsIn(in)
 	body, err := a.codec(false).encode(e.fields, in)
-	if err != nil || len(body) == 0 {
-		return version, err
-	}
-	r := call{service: a.client.erp, method: http.MethodPut, path: e.path + "/" + segment(id), body: body}
-	if e.ifMatch {
-		r.version = version
-	}
-	ans, err := a.client.do(ctx, t, r)
 	if err != nil {
 		return "", err
 	}
-	return ans.version, nil
+	path := e.path + "/" + segment(id)
+	if len(body) > 0 {
+		r := call{service: a.client.erp, method: http.MethodPut, path: path, body: body}
+		if e.ifMatch {
+			r.version = version
+		}
+		ans, err := a.client.do(ctx, t, r)
+		if err != nil {
+			return "", err
+		}
+		version = ans.version
+	}
+	for _, action := range actions {
+		var told map[string]any
+		if e.typed {
+			found, err := a.get(ctx, t, e, id)
+			if err != nil || found == nil {
+				return "", err
+			}
+			if told = map[string]any{}; found.Fields["type"] != nil {
+				told["type"] = wrap(found.Fields["type"])
+			}
+		}
+		if err := a.act(ctx, t, path+"/action/"+action, told); err != nil {
+			return "", err
+		}
+		version = "" // it is another one now
+	}
+	return version, nil
+}
+
+// act has Visma.net do something. An action that is only queued is not done: the record shows when it is.
+func (a *erpAPI) act(ctx context.Context, t *trail, path string, body map[string]any) error {
+	ans, err := a.client.do(ctx, t, call{service: a.client.erp, method: http.MethodPost, path: path, body: body})
+	if err != nil {
+		return err
+	}
+	return unfinished(ans)
+}
+
+func unfinished(ans *answer) error {
+	m, _ := ans.body.(map[string]any)
+	if state := textOf(m["actionResult"]); state == "Queued" || state == "InProcess" {
+		return sdk.Ambiguous("vismanet.action_"+strings.ToLower(state), "Visma.net has not finished yet: actionResult %s", state)
+	}
+	return nil
 }
 
 // ---- keys in addresses

@@ -34,6 +34,8 @@ type field struct {
 	values []string
 	refs   string
 	fields []field
+	// constant is sent with the object, or with each one of the list, as it stands here.
+	constant map[string]any
 	// encode and decode replace the ordinary treatment where an API's form is another one altogether.
 	encode func(v any) (name string, out any)
 	decode func(v any) any
@@ -52,6 +54,7 @@ type entity struct {
 	name, about string
 	sales       bool   // of the Sales Order Service
 	path        string // "/v1/customer"
+	createPath  string // where its POST goes, if elsewhere
 	key         string // the field that is the id
 	paged       bool
 	query       url.Values // sent with every list
@@ -64,6 +67,8 @@ type entity struct {
 	update      bool
 	matches     []match
 	fields      []field
+	actions     map[string]string // by field: the action that makes it true
+	typed       bool              // its actions want to be told the record's type
 	// natural is what finds a record again after its create's answer named no id; nil = nothing surely does.
 	natural func(body map[string]any) map[string]any
 	// fallback names the match field to try when the key is not found.
@@ -72,7 +77,9 @@ type entity struct {
 
 // entities are all there are.
 func entities() []*entity {
-	return slices.Concat([]*entity{customer(), contact(), item(), salesOrder()}, lists())
+	return slices.Concat([]*entity{
+		customer(), contact(), item(), salesOrder(), customerInvoice(), creditNote(), customerPayment(), shipment(), orderInvoice(),
+	}, lists())
 }
 
 const (

@@ -113,8 +113,8 @@ func orderPartFields() []field {
 		},
 		{name: "customFields", kind: object, flags: write, about: "Free fields.", fields: customFields()},
 		{
-			name: "orderLines", kind: list, flags: once, fields: lineFields(),
-			about: "The lines; set when the order is created, only read afterwards.",
+			name: "orderLines", kind: list, flags: write, fields: lineFields(),
+			about: "The lines. A change goes by their items: lines with others are added, and those left out are deleted.",
 		},
 	}
 }
@@ -193,6 +193,8 @@ func customFields() []field {
 func lineFields() []field {
 	return []field{
 		{name: "lineId", kind: whole, flags: readOnly, about: "Visma.net's number of the line."},
+		{name: "quantityOnShipments", kind: decimal, flags: readOnly, about: "How many are on shipments."},
+		{name: "billedQuantity", kind: decimal, flags: readOnly, about: "How many are invoiced."},
 		{name: "inventoryId", from: "inventory.id", flags: once | sdk.Required, refs: "inventory_item", about: "Item number."},
 		{name: "description", about: "Text, up to 256 characters; without it the item's."},
 		{name: "quantity", kind: decimal, about: "How many."},

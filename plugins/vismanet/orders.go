@@ -204,47 +204,66 @@ func (a *orderAPI) create(ctx context.Context, t *trail, e *entity, in map[strin
 	return parts[0] + "/" + parts[1], ans.version, nil
 }
 
-// update changes the fields and then, in a call of its own as the service demands, the status.
+// update changes the fields, then the lines, and at last, in a call of its own as the service demands, the status.
 func (a *orderAPI) update(
 	ctx context.Context, t *trail, e *entity, id, version string, in map[string]any,
 ) (newVersion string, err error) {
+	in, lines, err := wantedLines(in)
+	if err != nil {
+		return "", err
+	}
 	body, err := a.codec(false).encode(e.fields, in)
-	if err != nil || len(body) == 0 {
-		return version, err
+	if err != nil {
+		return "", err
 	}
 	path, ok := orderPath(e, id)
 	if !ok {
 		return "", sdk.NotFound("vismanet.not_found", "%q is not the id of an order; it looks like SO/000223", id)
 	}
 	overrideDefaults(body)
-	var steps []map[string]any
 	status, withStatus := body["status"]
 	delete(body, "status")
 	if len(body) > 0 {
-		steps = append(steps, body)
+		if version, err = a.patch(ctx, t, path, version, body); err != nil {
+			return "", err
+		}
 	}
-	if withStatus {
-		steps = append(steps, map[string]any{"status": status})
-	}
-	for i, step := range steps {
-		if version == "" { // the service wants to know what is changed
+	if len(lines) > 0 {
+		if version == "" {
 			if version, err = a.version(ctx, t, path); err != nil {
 				return "", err
 			}
 		}
-		ans, err := a.client.do(ctx, t, call{
-			service: a.client.orders, method: http.MethodPatch, path: path, body: step, version: version,
-		})
-		if err != nil {
-			if i > 0 {
+		if version, err = a.updateLines(ctx, t, path, version, lines); err != nil {
+			return "", err
+		}
+	}
+	if withStatus {
+		if version, err = a.patch(ctx, t, path, version, map[string]any{"status": status}); err != nil {
+			if len(body)+len(lines) > 0 {
 				f := asFailure(err)
 				f.Message = "the other fields were changed, but not the status: " + f.Message
 			}
 			return "", err
 		}
-		version = ans.version
 	}
 	return version, nil
+}
+
+// patch changes an order of a version; the service wants to know which.
+func (a *orderAPI) patch(ctx context.Context, t *trail, path, version string, body map[string]any) (newVersion string, err error) {
+	if version == "" {
+		if version, err = a.version(ctx, t, path); err != nil {
+			return "", err
+		}
+	}
+	ans, err := a.client.do(ctx, t, call{
+		service: a.client.orders, method: http.MethodPatch, path: path, body: body, version: version,
+	})
+	if err != nil {
+		return "", err
+	}
+	return ans.version, nil
 }
 
 func (a *orderAPI) version(ctx context.Context, t *trail, path string) (string, error) {

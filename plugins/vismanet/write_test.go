@@ -1,6 +1,7 @@
 package vismanet
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -167,7 +168,7 @@ func TestUpdateOrder(t *testing.T) {
 			reply(w, 412, `{"title":"Precondition Failed","status":412}`)
 		}
 	})
-	r := update(t, c, "sales_order", "SO/1", "", `{"status":"Cancelled","description":"x","shipping":{"address":{"line1":"a"}},"orderLines":[]}`)
+	r := update(t, c, "sales_order", "SO/1", "", `{"status":"Cancelled","description":"x","shipping":{"address":{"line1":"a"}}}`)
 	if r.Err != nil || r.Version != "V3=" || r.ID != "SO/1" {
 		t.Fatalf("%+v", r)
 	}
@@ -181,6 +182,73 @@ func TestUpdateOrder(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if r := update(t, c, "sales_order", "1", "V0=", `{"description":"y"}`); failureOf(t, r.Err).Class != classNotFound {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestUpdateLines changes one line, adds one and deletes one; the one that is right is left alone.
+func TestUpdateLines(t *testing.T) {
+	t.Parallel()
+	version := 1
+	c, f := open(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			version++
+			reply(w, 202, "", fmt.Sprintf(`ETag: "V%d="`, version))
+			return
+		}
+		reply(w, 200, `{"totalCount":3,"nextPage":null,"value":[{"lineId":1,"inventory":{"id":"A"},"quantity":1.0},
+			{"lineId":2,"inventory":{"id":"B"},"quantity":2.0},{"lineId":4,"inventory":{"id":"C"},"quantity":3.0}]}`)
+	})
+	r := update(t, c, "sales_order", "SO/1", "V1=", `{"orderLines":[{"inventoryId":"A","quantity":1},{"inventoryId":"c","quantity":4,"unitPrice":0.50},
+		{"inventoryId":"D","quantity":5}]}`)
+	if r.Err != nil || r.Version != "V4=" {
+		t.Fatalf("%+v", r)
+	}
+	calls := f.seen()
+	if len(calls) != 4 || calls[3].method != "DELETE" || calls[3].query != "ids=2" || calls[3].header.Get("If-Match") != `"V3="` {
+		t.Fatalf("%+v", calls)
+	}
+	same(t, calls[1].body, `{"lines":[{"lineId":4,"quantity":4,"unitPrice":0.50}]}`)
+	same(t, calls[2].body, `{"lines":[{"inventoryId":"D","quantity":5}]}`)
+	r = update(t, c, "sales_order", "SO/1", "V1=", `{"orderLines":[]}`)
+	if got := failureOf(t, r.Err); got.Field != "orderLines" || got.Class != classInvalid {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestRelease books a document by an action, after the fields that were changed with it.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	result := "Done"
+	c, f := open(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.Contains(r.URL.Path, "/action/"):
+			reply(w, 200, `{"actionId":"1","actionResult":"`+result+`"}`)
+		case r.Method == http.MethodGet:
+			reply(w, 200, `{"refNbr":"7","type":"Refund","status":"Balanced"}`)
+		case r.Method == http.MethodPost:
+			reply(w, 201, "", "Location: https://api.finance.visma.net/v1/customerinvoice/200001")
+		default:
+			reply(w, 204, "")
+		}
+	})
+	r := create(t, c, "customer_invoice", `{"customerNumber":"10042","documentDate":"2025-12-31T23:59:00+01:00","released":true,
+		"billingAddress":{"city":"Oslo"},"invoiceLines":[{"inventoryNumber":"A","quantity":2,"unitPriceInCurrency":1.5,"accountNumber":"8000"}]}`)
+	if r.Err != nil || r.ID != "200001" || f.last(t).path != "/v2/customerinvoice" {
+		t.Fatalf("%+v", r)
+	}
+	same(t, f.last(t).body, `{"customerNumber":{"value":"10042"},"documentDate":{"value":"2025-12-31T00:00:00"},
+		"billingAddress":{"value":{"overrideAddress":{"value":true},"city":{"value":"Oslo"}}},
+		"invoiceLines":[{"operation":"Insert","inventoryNumber":{"value":"A"},"quantity":{"value":2},"unitPriceInCurrency":{"value":1.5},"accountNumber":{"value":"8000"}}]}`)
+	if r = update(t, c, "customer_invoice", "200001", "", `{"released":true}`); r.Err != nil || f.last(t).path != "/v1/customerinvoice/200001/action/release" {
+		t.Errorf("%+v", r)
+	}
+	if r = update(t, c, "customer_payment", "7", "", `{"invoiceText":"x","released":true}`); r.Err != nil {
+		t.Error(r.Err)
+	}
+	same(t, f.last(t).body, `{"type":{"value":"Refund"}}`)
+	result = "InProcess"
+	if r = update(t, c, "customer_invoice", "200001", "", `{"released":true}`); failureOf(t, r.Err).Class != classAmbiguous {
 		t.Errorf("%+v", r)
 	}
 }
