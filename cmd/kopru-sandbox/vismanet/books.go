@@ -21,7 +21,11 @@ type books struct {
 	contacts   *shelf[*contact]
 	items      *shelf[*item]
 	orders     *shelf[*order]
+	shipments  *shelf[*shipment]
+	payments   *shelf[*payment]
 	attributes []*attribute
+
+	invoices, creditNotes *shelf[*document]
 
 	customersByEmail index[*customer]
 	itemsByAlternate index[*item]
@@ -38,6 +42,8 @@ func newBooks(now func() time.Time) *books {
 	return &books{
 		now: now, setup: newSetup(), attributes: newAttributes(),
 		customers: newShelf[*customer](), contacts: newShelf[*contact](), items: newShelf[*item](), orders: newShelf[*order](),
+		shipments: newShelf[*shipment](), payments: newShelf[*payment](), invoices: newShelf[*document](),
+		creditNotes:      newShelf[*document](),
 		customersByEmail: make(index[*customer]), itemsByAlternate: make(index[*item]), ordersByRefNo: make(index[*order]),
 		version: 100_000, lastID: 1_000_000, lastNumbers: make(map[string]int),
 	}

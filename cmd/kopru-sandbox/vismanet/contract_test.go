@@ -114,7 +114,8 @@ func (c *contract) conform(t *testing.T, at string, n *node, v any, strictNull b
 // samples give each route parameter a value that is there.
 var samples = strings.NewReplacer("{customerCd}", "10002", "{internalID}", "1000001", "{contactId}", "CONTACT",
 	"{inventoryNumber}", "TRUI-M", "{type}", "SO",
-	"{orderId}", "000001", "{lineId}", "1")
+	"{orderId}", "000001", "{lineId}", "1", "{orderType}", "SO", "{orderNbr}", "000001", "{shipmentNumber}", "000001",
+	"{paymentNumber}", "400001", "customerinvoice/{number}", "customerinvoice/200001", "{number}", "300001")
 
 func TestAnswersOfTheERPAPI(t *testing.T) {
 	t.Parallel()
@@ -126,6 +127,7 @@ func TestAnswersOfTheERPAPI(t *testing.T) {
 	r.want(204, "PUT", "/v1/inventory/TRUI-M", `{"note":{"value":"x"},"body":{"value":"x"},"salesAccount":{"value":"8000"},"intrastat":{"cN8":{"value":"1"}},
 		"packaging":{"baseItemVolume":{"value":1}},"attributeLines":[{"attributeId":{"value":"SIZE"},"attributeValue":{"value":"M"}}],
 		"crossReferences":[{"operation":"Insert","alternateType":{"value":"CPN"},"alternateID":{"value":"1"},"bAccount":{"value":"10002"}}]}`)
+	r.sell()
 	first := map[string]string{"{key}": ""}
 	for _, l := range r.server.lookups() {
 		first[l.path] = l.entries[0].id
@@ -189,6 +191,7 @@ func TestAnswersOfTheSalesOrderService(t *testing.T) {
 		"fobPointId":"MAGAZIJN","preferredWarehouseId":"1","address":{"countryId":"NL","stateId":"GR"}},"customFields":{"customInt1":1,"customDec1":1.5},
 		"freight":{"premiumAmount":1},"orderLines":[{"inventoryId":"TRUI-M","quantity":2,"note":"x","undershipThreshold":90,"shipDate":"2026-03-01",
 		"reasonCode":"RETOUR","customFields":{"customStr1":"x"},"salesPersonId":"2","supplierPrice":1}]}`)
+	r.want(200, "POST", "/v1/salesorder/000001/action/createShipment", `{"orderType":"SO"}`)
 	for _, rt := range r.server.salesOrder.routes.all {
 		raw := c.Paths[strings.TrimPrefix(rt.name, rt.method+" ")][strings.ToLower(rt.method)]
 		var op struct {
@@ -222,7 +225,10 @@ func TestAnswersOfTheSalesOrderService(t *testing.T) {
 func TestBodiesOfTheERPAPI(t *testing.T) {
 	t.Parallel()
 	c := readContract(t, "erp-v1v2_derived-2025-12.facts.json")
-	for _, s := range []*schema{customerUpdate, contactUpdate, itemUpdate, alternateUpdate} {
+	for _, s := range []*schema{
+		customerUpdate, contactUpdate, itemUpdate, alternateUpdate, invoiceUpdate, creditNoteUpdate, paymentUpdate, releasePayment,
+		createShipmentAction,
+	} {
 		c.compareWrapped(t, s)
 	}
 }

@@ -27,6 +27,9 @@ func (s *Server) Control() http.Handler {
 		"POST /items":               s.controlAddItem,
 		"PATCH /items/{number}":     s.controlChangeItem,
 		"PATCH /customers/{number}": s.controlChangeCustomer,
+		"GET /documents":            func(*http.Request) (any, error) { return s.controlDocuments(), nil },
+		"GET /payments":             func(*http.Request) (any, error) { return s.controlPayments(), nil },
+		"POST /shipments":           s.controlAddShipment,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -60,6 +63,8 @@ func (s *Server) stats() object {
 	defer s.mu.Unlock()
 	b := s.books
 	out["orders"], out["customers"] = len(b.orders.all), len(b.customers.all)
+	out["invoices"], out["credit_notes"], out["payments"] = len(b.invoices.all), len(b.creditNotes.all), len(b.payments.all)
+	out["shipments"] = len(b.shipments.all)
 	out["contacts"], out["items"] = len(b.contacts.all), len(b.items.all)
 	twice := []string{}
 	for _, orders := range b.ordersByRefNo {
@@ -68,7 +73,7 @@ func (s *Server) stats() object {
 		}
 	}
 	slices.Sort(twice)
-	out["duplicate_orders"] = twice
+	out["duplicate_orders"], out["duplicate_documents"] = twice, b.documentsTwice()
 	return out
 }
 
@@ -95,6 +100,42 @@ func (s *Server) controlOrders() []object {
 		})
 	}
 	return out
+}
+
+func (s *Server) controlDocuments() []object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := []object{}
+	for _, kind := range []string{invoiceKind, creditKind} {
+		l := s.books.ledgers()[kind]
+		for _, d := range l.shelf.all {
+			o := s.renderDocument(l, d, false)
+			o["lines"] = o[l.lines]
+			out = append(out, object(only(values(o), "documentType referenceNumber status customer documentDate customerRefNumber externalReference "+
+				"currencyId amountInCurrency vatTotalInCurrency balanceInCurrency customerVatZone branchNumber lines")))
+		}
+	}
+	return out
+}
+
+func (s *Server) controlPayments() []object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := []object{}
+	for _, p := range s.books.payments.all {
+		out = append(out, s.renderPaymentDocument(p))
+	}
+	return out
+}
+
+func (s *Server) controlAddShipment(r *http.Request) (any, error) {
+	v, err := readControl(r, controlShipment)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return nil, s.controlShip(v)
 }
 
 func (s *Server) controlCustomers() []object {
@@ -152,6 +193,8 @@ func (s *Server) controlAddFault(r *http.Request) (any, error) {
 var (
 	controlItem = newSchema("Item", bare(text, "number description class taxCategory unit ean price"),
 		bareEnum("status", itemStatuses), bare(anyObject, "stock"))
+
+	controlShipment = newSchema("Shipment", bare(text, "type number"), bare(boolean, "invoice"), bare(anyObject, "quantities"))
 
 	controlCustomer = newSchema("Customer",
 		bare(text, "name email phone attention vatNumber line1 postalCode city country"), bareEnum("status", statuses))

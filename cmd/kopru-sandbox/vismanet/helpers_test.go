@@ -86,6 +86,7 @@ func newRigOf(t *testing.T, data shop.Books, opts Options) *rig {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", s.API())
 	mux.Handle("/V1/", s.API())
+	mux.Handle("/v2/", s.API())
 	mux.Handle("/api/", s.SalesOrder())
 	mux.Handle("/API/", s.SalesOrder())
 	mux.Handle("/connect/", s.Token())

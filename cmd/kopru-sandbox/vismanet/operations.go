@@ -1,5 +1,7 @@
 package vismanet
 
+import "strings"
+
 // apiRoutes are the operations of the ERP API. A list of the setup has two: the list and its records.
 func (s *Server) apiRoutes() map[string]handlerFunc {
 	routes := map[string]handlerFunc{
@@ -24,6 +26,26 @@ func (s *Server) apiRoutes() map[string]handlerFunc {
 		"POST /v1/inventory/{inventoryNumber}/crossReferences": s.writeAlternate("Insert"),
 		"PUT /v1/inventory/{inventoryNumber}/crossReferences/{alternateType}/{alternateId}": s.writeAlternate("Update"),
 		"GET /v1/inventorysummary/{inventoryNumber}":                                        s.inventorySummary,
+
+		"GET /v1/customerPayment":                                             s.listPayments,
+		"POST /v1/customerPayment":                                            s.postPayment,
+		"GET /v1/customerPayment/{paymentNumber}":                             s.getPayment,
+		"PUT /v1/customerPayment/{paymentNumber}":                             s.putPayment,
+		"POST /v1/customerPayment/{paymentNumber}/action/release":             s.releasePayment,
+		"GET /v1/salesorder/{orderType}/{orderNbr}":                           s.getOldOrder,
+		"POST /v1/salesorder/{saleOrderNumber}/action/createShipment":         s.createShipment,
+		"POST /v2/salesorder/{orderType}/{orderNumber}/action/prepareInvoice": s.prepareInvoice,
+		"GET /v1/shipment":                                                    s.listShipments,
+		"GET /v1/shipment/{shipmentNumber}":                                   s.getShipment,
+		"POST /v1/shipment/{shipmentNumber}/action/confirmShipment":           s.confirmShipment,
+	}
+	for _, l := range s.books.ledgers() {
+		list := strings.TrimSuffix(l.path, "/")
+		routes["GET "+list], routes["POST "+list] = s.listDocuments(l), s.postDocument(l)
+		routes["POST "+strings.Replace(list, "/v1/", "/v2/", 1)] = s.postDocument(l)
+		routes["GET "+l.path+"{number}"], routes["PUT "+l.path+"{number}"] = s.getDocument(l), s.putDocument(l)
+		routes["DELETE "+l.path+"{number}"] = s.deleteDocument(l)
+		routes["POST "+l.path+"{number}/action/release"] = s.releaseDocument(l)
 	}
 	for _, l := range s.lookups() {
 		routes["GET "+l.path] = s.listLookup(l)
@@ -52,5 +74,6 @@ func (s *Server) salesOrderRoutes() map[string]handlerFunc {
 		"DELETE " + one + "/lines":       s.deleteLines,
 		"GET " + one + "/lines/{lineId}": s.getLine,
 		"GET " + one + "/tax":            s.getTaxes,
+		"GET " + one + "/shipment":       s.listOrderShipments,
 	}
 }

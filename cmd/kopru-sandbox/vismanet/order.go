@@ -27,6 +27,7 @@ type order struct {
 	lines    []*orderLine
 	lastLine int
 	money    totals
+	invoice  string // its latest
 }
 
 // orderLine is one line; id never changes, sort is where it stands.
@@ -38,6 +39,8 @@ type orderLine struct {
 	quantity, unitPrice         *apd.Decimal
 	discountPercent, discount   *apd.Decimal
 	gross, amount               *apd.Decimal // before and after discount
+	onShipments, shipped        *apd.Decimal
+	billed                      *apd.Decimal
 	manualPrice, manualDiscount bool
 	completed                   bool
 	moved                       bool   // was sent a sortOrder, which wins of one that was there
@@ -49,7 +52,12 @@ func orderKey(kind, number string) string { return kind + "/" + number }
 func (o *order) key() string { return orderKey(o.kind.id, o.number) }
 
 // closed orders can't be changed, only opened again.
-func (o *order) closed() bool { return o.status == "Cancelled" || o.status == "Completed" }
+func (o *order) closed() bool {
+	return o.status == "Cancelled" || o.status == "Completed" || o.status == "Invoiced"
+}
+
+// busy orders are being shipped: the warehouse has them, and nobody else may change them.
+func (o *order) busy() bool { return o.closed() || o.status == "Shipping" }
 
 // reserves tells whether the order's lines book stock.
 func (o *order) reserves() bool { return o.kind.behavior != "Quote" && !o.closed() }
@@ -132,7 +140,7 @@ func (b *books) book(o *order, op func(x, y *apd.Decimal) *apd.Decimal) {
 	for _, l := range o.lines {
 		if l.item.stocked() && l.operation == "Issue" && !l.completed {
 			st := l.item.at(l.warehouse)
-			st.booked, st.modified = op(st.booked, l.quantity), b.clock()
+			st.booked, st.modified = op(st.booked, difference(l.quantity, l.shipped)), b.clock()
 		}
 	}
 }

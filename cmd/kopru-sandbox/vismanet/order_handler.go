@@ -121,7 +121,7 @@ func (s *Server) patchOrder(r *request) response {
 	if v.text("status") != "" {
 		return s.patchStatus(o, v)
 	}
-	if o.closed() {
+	if o.busy() {
 		return problem(http.StatusMethodNotAllowed, "The order is "+o.status+" and cannot be changed")
 	}
 	draft, f := o.clone(), &flaws{}
@@ -150,7 +150,7 @@ func (s *Server) patchStatus(o *order, v values) response {
 	}
 	draft := o.clone()
 	draft.status = allowed[at]
-	if o.closed() && draft.status != "Open" {
+	if o.busy() && (o.status == "Shipping" || draft.status != "Open") {
 		return problem(http.StatusMethodNotAllowed, "The order is "+o.status+" and can only be opened again")
 	}
 	s.books.replaceOrder(o, draft)
@@ -162,8 +162,8 @@ func (s *Server) deleteOrder(r *request) response {
 	if bad != nil {
 		return *bad
 	}
-	if o.status == "Completed" {
-		return problem(http.StatusMethodNotAllowed, "The order is Completed and cannot be deleted")
+	if o.status != "Cancelled" && o.busy() {
+		return problem(http.StatusMethodNotAllowed, "The order is "+o.status+" and cannot be deleted")
 	}
 	s.books.removeOrder(o)
 	return response{status: http.StatusAccepted}
@@ -171,7 +171,7 @@ func (s *Server) deleteOrder(r *request) response {
 
 // changeLines runs a change on a copy of the order's lines and stores it when nothing is wrong with it.
 func (s *Server) changeLines(o *order, change func(draft *order, f *flaws)) response {
-	if o.closed() {
+	if o.busy() {
 		return problem(http.StatusMethodNotAllowed, "The order is "+o.status+" and cannot be changed")
 	}
 	draft, f := o.clone(), &flaws{}

@@ -23,7 +23,7 @@ func (s *Server) addLine(o *order, v values, path string, f *flaws) {
 	l := &orderLine{
 		id: o.lastLine, item: i, operation: o.kind.operation, unit: i.salesUnit, category: i.category,
 		warehouse: o.shipping.text("preferredWarehouseId"),
-		quantity:  zero, discountPercent: zero, discount: zero,
+		quantity:  zero, discountPercent: zero, discount: zero, onShipments: zero, shipped: zero, billed: zero,
 		plain: values{"description": i.description, "salesAccountId": i.accounts["salesAccount"]},
 	}
 	if l.warehouse == "" {

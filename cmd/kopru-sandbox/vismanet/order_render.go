@@ -263,7 +263,7 @@ func (s *Server) getLine(r *request) response {
 
 // renderLine is the SalesOrderLineDto.
 func (s *Server) renderLine(o *order, l *orderLine) object {
-	open := l.quantity
+	open := difference(l.quantity, l.shipped)
 	if o.closed() || l.completed {
 		open = zero
 	}
@@ -288,8 +288,8 @@ func (s *Server) renderLine(o *order, l *orderLine) object {
 		"unitPrice":     plain(l.unitPrice),
 		"extendedPrice": plain(extended), "lineTotalBeforeDiscount": plain(l.gross), "discountAmount": plain(l.discount),
 		"discountPercent": plain(l.discountPercent),
-		"taxCategoryId":   l.category, "warehouseId": l.warehouse, "openQuantity": plain(open), "billedQuantity": plain(zero),
-		"quantityOnShipments": plain(zero), "hasManualDiscount": l.manualDiscount, "hasManualPrice": l.manualPrice,
+		"taxCategoryId":   l.category, "warehouseId": l.warehouse, "openQuantity": plain(open), "billedQuantity": plain(l.billed),
+		"quantityOnShipments": plain(l.onShipments), "hasManualDiscount": l.manualDiscount, "hasManualPrice": l.manualPrice,
 		"freeItem":  false,
 		"completed": l.completed, "openLine": !open.IsZero(), "supplierPrice": plain(l.plain.decimal("supplierPrice")),
 		"salesPerson": pick(s.books.setup.salesPersons, l.plain.text("salesPersonId")).reference(),

@@ -48,7 +48,8 @@ var knownParameters = strings.Fields(strings.ToLower("active addCostPriceStatist
 	"expandDirectDebit expandInventoryUnits expandNote expandPaymentMethods expandSalesCategories expandSupplierDetails expandWarehouseDetail " +
 	"filter firstName greaterThanValue ids inventoryId inventoryNumber inventoryTypes lastModifiedDateTime lastModifiedDateTimeCondition lastName " +
 	"location locationId modifiedSince modifiedSinceCondition name numberToRead orderBy pageIndex pageNumber pageSize phone salesCategory " +
-	"skipRecords status termsId vatRegistrationId warehouse warehouseId"))
+	"skipRecords status documentType customer customerNumber externalReference customerRefNumber expandApplications expandDunningInformation " +
+	"expandAttachments expandTaxDetails expandInvoiceAddress paymentNbr paymentType termsId vatRegistrationId warehouse warehouseId"))
 
 func unknownParameters(query url.Values) []string {
 	var out []string
