@@ -53,6 +53,7 @@ type Pipeline struct {
 	Steps       []Step
 	OnError     OnError
 	Activity    string // "all" (default) or "failures": which records get an activity entry
+	Payloads    string // "masked", "full" or "none": what is kept of records that have an entry, for their stories
 	Version     string // digest of the definition, its scripts included
 	Range       hcl.Range
 }

@@ -47,6 +47,7 @@ func (l *loader) pipeline(block *hclsyntax.Block) (*Pipeline, bool) {
 	p.Schedule = l.schedule(b)
 	enabled := b.bool("enabled", true)
 	p.Activity = b.word("activity", "all", "all", "failures")
+	p.Payloads = b.word("payloads", "masked", "masked", "full", "none")
 	b.end(stepTypes...)
 	flow := &flow{loader: l, block: block, pipeline: p, env: l.recordTime(), next: FirstFreeSlot, names: map[string]hcl.Range{}}
 	for _, inner := range block.Body.Blocks {
@@ -59,8 +60,27 @@ func (l *loader) pipeline(block *hclsyntax.Block) (*Pipeline, bool) {
 		l.errorf(block.DefRange(), "lang.missing_block", "Pipeline \""+p.Name+"\" has no source",
 			"Begin it with source \"…\" { connection = … }.")
 	}
+	if block.Body.Attributes["payloads"] == nil {
+		p.Payloads = standardPayloads(p)
+	}
 	p.Version = l.digest(block, p)
 	return p, enabled
+}
+
+// standardPayloads keeps stories, masked, where a system is asked about each record. Where records only go into files
+// keeping them would cost more than moving them.
+func standardPayloads(p *Pipeline) string {
+	for _, step := range p.Steps {
+		switch s := step.(type) {
+		case *Lookup:
+			return "masked"
+		case *Sink:
+			if !s.Schema.GetAppendOnly() {
+				return "masked"
+			}
+		}
+	}
+	return "none"
 }
 
 // digest names a definition: its text, what its names stand for, and its scripts.

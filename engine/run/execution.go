@@ -45,7 +45,8 @@ type execution struct {
 	unsettled   *unsettled
 	runValue    map[string]any
 
-	waitCounted bool // what still waits is in counts
+	teller      *teller // nil = no stories are kept
+	waitCounted bool    // what still waits is in counts
 
 	seq     int64 // of the last record read
 	settled int64 // settlements made, the number of the last one
@@ -66,6 +67,9 @@ func newExecution(p *pipelines.Pipeline) *execution {
 		i++
 	}
 	e.shape, e.rest = p.Steps[:i], p.Steps[i:]
+	if p.Payloads != "none" {
+		e.teller = newTeller(p)
+	}
 	if len(p.Steps) == 1 && i == 1 {
 		if s, ok := p.Steps[0].(*pipelines.Sink); ok && s.Set == nil && s.When == nil && s.ForEach == nil {
 			e.through, e.shape = s, nil

@@ -15,7 +15,7 @@ type Effect struct {
 	Entity    string          `json:"entity"`
 	Action    string          `json:"action"` // create, update, unchanged
 	ID        string          `json:"id,omitempty"`
-	Fields    map[string]any  `json:"fields,omitempty"`    // of a create, in plans
+	Fields    map[string]any  `json:"fields,omitempty"`    // of a create, in plans and stories
 	Changes   []record.Change `json:"changes,omitempty"`   // of an update
 	Protected []record.Change `json:"protected,omitempty"` // differences that are not ours to mend
 }
@@ -52,6 +52,8 @@ type item struct {
 	links     []state.Link
 	intents   []state.Intent
 	exchanges []*protocol.Exchange
+	trail     []stage // how the transforms left the record, where a story is kept
+	mentions  []string
 }
 
 // output is a payload for an append-only sink.

@@ -151,6 +151,9 @@ func (e *execution) settleItem(s *state.Settlement, it *item) {
 		s.StillParked++
 	} else if e.pipeline.Activity != "failures" || it.outcome == state.Dead || it.outcome == state.Parked {
 		s.Entries = append(s.Entries, e.entry(it))
+		if e.teller != nil {
+			e.tell(s, it)
+		}
 	}
 }
 

@@ -124,6 +124,7 @@ func (e *execution) want(s *pipelines.Sink, it *item, suffix string) (want, erro
 			return w, err
 		}
 		w.match = usableMatch(value)
+		e.mention(it, w.match)
 	}
 	if s.Create != nil {
 		value, err := s.Create.Eval(&it.scope)
@@ -349,7 +350,11 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 		return nil, err
 	}
 	e.resolved(it, intent)
-	e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, ID: result.GetId()})
+	effect := Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, ID: result.GetId()}
+	if e.teller != nil {
+		effect.Fields = w.fields
+	}
+	e.effect(it, effect)
 	e.linked(it, s, w, result.GetId(), result.GetVersion())
 	return resulting(s, nil, w.fields, result.GetId()), nil
 }

@@ -170,7 +170,7 @@ func (e *execution) transform(ctx context.Context, s *pipelines.Transform, it *i
 		if err != nil {
 			return err
 		}
-		it.scope.Slots[pipelines.SlotRecord] = value
+		e.became(it, s.Name, value)
 		return nil
 	}
 	vm := vms[s]
@@ -188,8 +188,16 @@ func (e *execution) transform(ctx context.Context, s *pipelines.Transform, it *i
 	if err != nil {
 		return err
 	}
-	it.scope.Slots[pipelines.SlotRecord] = value
+	e.became(it, s.Name, value)
 	return nil
+}
+
+// became takes what a transform made of the record.
+func (e *execution) became(it *item, step string, value any) {
+	it.scope.Slots[pipelines.SlotRecord] = value
+	if e.teller != nil {
+		it.trail = append(it.trail, stage{step, value})
+	}
 }
 
 // sink runs a sink once, or for each element of its list.

@@ -331,10 +331,12 @@ func (catalog) Manifest(string) (*protocol.Manifest, error) {
 			Incremental: true, Concurrency: 4,
 		}
 	}
+	order := entity("order")
+	order.Fields = []*protocol.Field{{Name: "email", Type: protocol.FieldType_FIELD_TYPE_STRING, Pii: true}}
 	log := &protocol.Entity{Name: "log", OpenFields: true, CanCreate: true, AppendOnly: true}
 	return &protocol.Manifest{
 		Name: "fake", Version: "1.0.0",
-		Entities: []*protocol.Entity{entity("order"), entity("customer"), entity("item"), entity("sale"), log},
+		Entities: []*protocol.Entity{order, entity("customer"), entity("item"), entity("sale"), log},
 	}, nil
 }
 

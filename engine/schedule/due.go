@@ -220,6 +220,9 @@ func (s *Scheduler) workAny(ctx context.Context, job *river.Job[Job]) error {
 		}
 		return river.JobCancel(errors.New("this pipeline is no more"))
 	}
+	if halted, err := s.halted(ctx, j); halted || err != nil {
+		return err
+	}
 	waited, goOn, err := s.take(ctx, j)
 	if errors.Is(err, state.ErrUnavailable) {
 		return river.JobSnooze(pulse)
@@ -237,6 +240,19 @@ func (s *Scheduler) workAny(ctx context.Context, job *river.Job[Job]) error {
 		s.opts.Log.Info("a run that was due is skipped: the one before is still under way", "pipeline", j.Pipeline)
 	}
 	return over(err)
+}
+
+// halted tells whether a person has stopped the schedule that a job comes from.
+func (s *Scheduler) halted(ctx context.Context, j Job) (bool, error) {
+	if j.Due == 0 {
+		return false, nil
+	}
+	halts, err := s.store.Halts(ctx)
+	if errors.Is(err, state.ErrUnavailable) {
+		return false, river.JobSnooze(pulse)
+	}
+	_, halted := halts[j.Pipeline]
+	return halted, err
 }
 
 // take tells whether a job is still to be done, and whether it is the one that waited.

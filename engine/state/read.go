@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 )
 
 // Cursor returns where the settled part of a source ends, "" at the beginning.
@@ -58,33 +57,6 @@ func (s *Store) LinksOf(ctx context.Context, scope, key, targetID string, limit 
 			out = append(out, l)
 			return nil
 		})
-	return out, err
-}
-
-// ActivityPage returns activity, newest first; Before pages on.
-func (s *Store) ActivityPage(ctx context.Context, f ActivityFilter) ([]Entry, error) {
-	c := conditions{}.and("pipeline", f.Pipeline).and("outcome", string(f.Outcome)).and("key", f.Key).and("code", f.Code)
-	if !f.From.IsZero() {
-		c = c.raw("at >= ?", f.From.UnixMilli())
-	}
-	if !f.To.IsZero() {
-		c = c.raw("at < ?", f.To.UnixMilli())
-	}
-	if f.Before > 0 {
-		c = c.raw("id < ?", f.Before)
-	}
-	where, args := c.text()
-	var out []Entry
-	err := s.query(ctx, "SELECT id, at, run, pipeline, entity, key, record_id, outcome, code, reason, detail, took_us FROM activity"+
-		where+" ORDER BY id DESC LIMIT ?", append(args, limitOr(f.Limit)), func(rows *sql.Rows) error {
-		var e Entry
-		var at, took int64
-		err := rows.Scan(&e.ID, &at, &e.Run, &e.Pipeline, &e.Entity, &e.Key, &e.RecordID, &e.Outcome, &e.Code, &e.Reason,
-			&e.Detail, &took)
-		e.At, e.Took = time.UnixMilli(at), time.Duration(took)*time.Microsecond
-		out = append(out, e)
-		return err
-	})
 	return out, err
 }
 

@@ -189,3 +189,53 @@ CREATE {passing} TABLE IF NOT EXISTS shares (
   until      BIGINT NOT NULL,
   PRIMARY KEY (connection, node)
 );
+
+-- What the room of the operator needs beside. Entries with a code are few, those of filters aside.
+CREATE INDEX IF NOT EXISTS activity_by_code ON activity (code, id) WHERE code <> '' AND code <> 'filtered';
+
+-- What came in and what the steps made of it, for one entry of the activity.
+CREATE TABLE IF NOT EXISTS stories (
+  record_id TEXT PRIMARY KEY,
+  at        BIGINT NOT NULL,
+  story     {blob}
+);
+
+-- What a record can be found by beside its key: ids and numbers in the targets, digests of e-mail addresses.
+CREATE TABLE IF NOT EXISTS mentions (
+  term     TEXT NOT NULL,
+  pipeline TEXT NOT NULL,
+  key      TEXT NOT NULL,
+  PRIMARY KEY (term, pipeline, key)
+);
+
+-- Pipelines whose schedule a person has stopped.
+CREATE TABLE IF NOT EXISTS halts (
+  pipeline TEXT PRIMARY KEY,
+  at       BIGINT NOT NULL,
+  who      TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS users (
+  name     TEXT PRIMARY KEY,
+  role     TEXT NOT NULL,
+  password TEXT NOT NULL, -- argon2id
+  at       BIGINT NOT NULL
+);
+
+-- Sessions of a browser and tokens of a program, by the digest of what their owner shows.
+CREATE TABLE IF NOT EXISTS passes (
+  digest TEXT PRIMARY KEY,
+  kind   TEXT NOT NULL,
+  name   TEXT NOT NULL, -- of the user, or of the token
+  role   TEXT NOT NULL, -- of a token
+  at     BIGINT NOT NULL,
+  until  BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS audit (
+  id     {serial},
+  at     BIGINT NOT NULL,
+  who    TEXT NOT NULL,
+  action TEXT NOT NULL,
+  what   TEXT NOT NULL
+);

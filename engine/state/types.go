@@ -103,6 +103,8 @@ type Settlement struct {
 	Links       []Link
 	DoneIntents []Intent
 	Entries     []Entry
+	Stories     []Story
+	Mentions    []Mention
 	Release     []Resolution      // before Hold
 	Hold        []Held            // with an ID: the letter that is there already, changed
 	StillParked int64             // of Counts.Parked, those that were parked before: the roll-up has them already
@@ -124,13 +126,16 @@ type Run struct {
 	Node       string
 }
 
-// ActivityFilter selects activity; zero fields do not narrow.
-type ActivityFilter struct {
-	Pipeline string
-	Outcome  Outcome
-	Key      string
-	Code     string
-	From, To time.Time
-	Before   int64 // id, for paging
-	Limit    int   // 0 = 100
+// Story tells of one entry what came in, what the steps made of it, and what was sent and answered. It is JSON; what
+// of it is kept, and how much is masked, is for the pipeline to say.
+type Story struct {
+	RecordID string
+	At       time.Time
+	Body     []byte
+}
+
+// Mention is what a record can be found by beside its key.
+type Mention struct {
+	Term string
+	Key  string
 }
