@@ -177,8 +177,10 @@ func (s settings) skuOf(line, article map[string]any) any {
 // articlesOf are a product's articles, each with what the product says about all.
 func (c *client) articlesOf(product map[string]any) []map[string]any {
 	var out []map[string]any
+	product["groupNumbers"] = sortedNumbers(product["groupNumbers"])
 	for _, a := range objects(product["articleList"]) {
 		a = maps.Clone(a)
+		complete(a)
 		for as, name := range map[string]string{
 			"productNumber": "productNumber", "productDescription": "description", "groupNumbers": "groupNumbers",
 		} {

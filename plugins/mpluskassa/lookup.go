@@ -46,7 +46,7 @@ func (c *connection) candidates(ctx context.Context, entity string, q sdk.Query)
 		rows, err = c.findArticles(ctx, orElse(q.ID, q.Match["articleNumber"]), q.Match)
 		return rows, by("articleNumber"), err
 	case "product":
-		rows, err = c.numbered(ctx, "getProducts", "productNumbers", orElse(q.ID, q.Match["productNumber"]))
+		rows, err = c.findProducts(ctx, orElse(q.ID, q.Match["productNumber"]), q.Match)
 		return rows, by("productNumber"), err
 	case "employee":
 		rows, err = c.findEmployees(ctx, orElse(q.ID, q.Match["employeeNumber"]))
@@ -166,27 +166,80 @@ func (c *client) findEmployees(ctx context.Context, number string) ([]map[string
 	return out, err
 }
 
+// findProducts asks by number, else by the description, which MplusKASSA can't search by.
+func (c *connection) findProducts(ctx context.Context, number string, match map[string]any) ([]map[string]any, error) {
+	var out []map[string]any
+	var err error
+	if number != "" {
+		out, err = c.numbered(ctx, "getProducts", "productNumbers", number)
+	} else {
+		if plain(match["description"]) == "" {
+			return nil, badMatch("product", "productNumber or description")
+		}
+		var numbers []string
+		numbers, err = c.catalogue.find(ctx, c.client, "description", match["description"])
+		if err == nil && len(numbers) > 0 {
+			out, err = c.rowsOf(ctx, "getProducts", map[string]any{"productNumbers": numberList(numbers)})
+		}
+	}
+	for _, p := range out {
+		c.complement(p)
+	}
+	return out, err
+}
+
 func (c *connection) findArticles(ctx context.Context, number string, match map[string]any) ([]map[string]any, error) {
 	var products []map[string]any
 	var err error
+	sku := strings.TrimSpace(plain(match["sku"]))
 	plu := strings.TrimSpace(plain(match["pluNumber"]))
 	switch {
 	case number != "":
 		products, err = c.numbered(ctx, "getProducts", "articleNumbers", number)
 	case plu != "":
-		products, err = c.rowsOf(ctx, "getProducts", map[string]any{"pluNumbers": []any{map[string]any{"text": plu}}})
+		products, err = c.byPlu(ctx, plu)
+	case sku != "":
+		products, err = c.bySku(ctx, sku)
 	default:
-		var numbers []string
-		numbers, err = c.catalogue.find(ctx, c.client, match)
-		if err == nil && len(numbers) > 0 {
-			products, err = c.rowsOf(ctx, "getProducts", map[string]any{"articleNumbers": numberList(numbers)})
+		field := skuBarcode
+		if plain(match[skuExt]) != "" {
+			field = skuExt
 		}
+		products, err = c.byCatalogue(ctx, field, match[field])
 	}
 	var out []map[string]any
 	for _, p := range products {
 		out = append(out, c.articlesOf(p)...)
 	}
 	return out, err
+}
+
+func (c *client) byPlu(ctx context.Context, plu string) ([]map[string]any, error) {
+	return c.rowsOf(ctx, "getProducts", map[string]any{"pluNumbers": []any{map[string]any{"text": plu}}})
+}
+
+func (c *connection) byCatalogue(ctx context.Context, field string, value any) ([]map[string]any, error) {
+	numbers, err := c.catalogue.find(ctx, c.client, field, value)
+	if err != nil || len(numbers) == 0 {
+		return nil, err
+	}
+	return c.rowsOf(ctx, "getProducts", map[string]any{"articleNumbers": numberList(numbers)})
+}
+
+// bySku asks for what may have the sku: an article number counts as one where the article has no PLU number.
+func (c *connection) bySku(ctx context.Context, sku string) ([]map[string]any, error) {
+	switch c.sku {
+	case skuExt, skuBarcode:
+		return c.byCatalogue(ctx, c.sku, sku)
+	case skuArticle:
+		return c.numbered(ctx, "getProducts", "articleNumbers", sku)
+	}
+	products, err := c.byPlu(ctx, sku)
+	if err != nil || c.sku == skuPlu || !isWhole(sku) {
+		return products, err
+	}
+	numbered, err := c.numbered(ctx, "getProducts", "articleNumbers", sku)
+	return append(products, numbered...), err
 }
 
 func (c *client) findStock(ctx context.Context, q sdk.Query) ([]map[string]any, error) {

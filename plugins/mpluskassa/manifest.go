@@ -70,11 +70,19 @@ func articleFields(s schema) []*protocol.Field {
 	product := sdk.Field("productNumber", protocol.FieldType_FIELD_TYPE_INTEGER,
 		"Product the article belongs to; a new article without it makes a product of its own.", sdk.OnCreate)
 	product.References = "product"
+	groups := sdk.Scalars("groupNumbers", "Article groups the product is in, by number.", sdk.Writable,
+		protocol.FieldType_FIELD_TYPE_INTEGER)
+	groups.References = "article_group"
 	return append(s.described("Article"),
-		product,
+		product, groups, customFieldsField(),
 		sdk.Field("productDescription", protocol.FieldType_FIELD_TYPE_STRING, "Description of the product.", 0),
-		sdk.Scalars("groupNumbers", "Article groups the product is in.", 0, protocol.FieldType_FIELD_TYPE_INTEGER),
-		sdk.Field("sku", protocol.FieldType_FIELD_TYPE_STRING, "What identifies the article to other systems; see the setting `sku`.", 0))
+		sdk.Field("sku", protocol.FieldType_FIELD_TYPE_STRING,
+			"What identifies the article to other systems; see the setting `sku`. Written as the field that it stands for.", sdk.Match))
+}
+
+func customFieldsField() *protocol.Field {
+	return sdk.Object("customFields",
+		`Fields of the installation's own by name, such as { Seizoen = "Zomer" }; those left out stay as they are.`, sdk.Writable)
 }
 
 func relationEntity(s schema) *protocol.Entity {
@@ -94,10 +102,16 @@ func articleEntity(s schema) *protocol.Entity {
 }
 
 func productEntity(s schema) *protocol.Entity {
+	fields := s.described("Product")
+	for _, f := range fields {
+		if f.GetName() == "articleList" {
+			f.Fields = append(f.Fields, inside([]*protocol.Field{customFieldsField()}, create)...)
+		}
+	}
 	return &protocol.Entity{
-		Name: "product", IdField: "productNumber", Fields: s.described("Product"), Concurrency: 2,
-		Description: "Products with their articles.",
-		CanRead:     true, Incremental: true, CanLookup: true,
+		Name: "product", IdField: "productNumber", Fields: fields, Concurrency: 2,
+		Description: "Products with their articles. A new one needs the articles it begins with; later ones are written as article.",
+		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
 	}
 }
 
@@ -106,8 +120,9 @@ func stockEntity(s schema) *protocol.Entity {
 	branch := sdk.Attribute("branch", integer, "Branch whose stock is read.", sdk.Required)
 	employee := sdk.Attribute("employee", textual, "Employee number that stock is set under.", 0)
 	fields := append(s.described("ArticleStock"),
-		sdk.Field("available", decimals, "What can be sold once reservations are off; see the setting `free_is_net`.", 0),
-		sdk.Field("amount", decimals, "All that is there, and what is set; see the setting `stock_amount`.", sdk.Required|sdk.Writable),
+		sdk.Field("available", decimals, "What can be sold once reservations are off; see the setting `free_is_net`. "+
+			"Set it or `amount`: what is reserved at that moment is put on top.", sdk.Writable),
+		sdk.Field("amount", decimals, "All that is there, reserved or not; see the setting `stock_amount`.", sdk.Writable),
 		sdk.Field("reference", protocol.FieldType_FIELD_TYPE_STRING, "Reference of the change.", sdk.Writable),
 		sdk.Field("employeeNumber", protocol.FieldType_FIELD_TYPE_INTEGER, "Employee the change stands under.", sdk.Writable))
 	return &protocol.Entity{

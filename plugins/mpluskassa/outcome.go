@@ -20,7 +20,10 @@ const (
 	fatal     = protocol.FailureClass_FAILURE_CLASS_FATAL
 )
 
-const codeNotImplemented = "mpluskassa.not_implemented"
+const (
+	codeNotImplemented = "mpluskassa.not_implemented"
+	codeNumberTaken    = "mpluskassa.article_number_taken"
+)
 
 // outcome is what a result means; the zero value is success.
 type outcome struct {

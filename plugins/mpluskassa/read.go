@@ -176,6 +176,7 @@ func (c *connection) readProducts(ctx context.Context, r sdk.ReadRequest, emit f
 					m.records = append(m.records, recordOf(plain(a["articleNumber"]), a, "changeTimestamp"))
 				}
 			default:
+				c.complement(product)
 				m.records = []sdk.Record{recordOf(plain(product["productNumber"]), product, "")}
 			}
 			out = append(out, m)

@@ -60,12 +60,12 @@ func relationTypes() schema {
 func articleTypes() schema {
 	return schema{
 		"Product": {
-			f("productNumber", long, match, "Number of the product."),
+			f("productNumber", long, match|create, "Number of the product; without it MplusKASSA gives one."),
 			f("syncMarker", long, 0, "Place in the sequence of changes."),
-			f("description", text, 0, "Description."),
-			f("extraText", text, 0, "More text."),
-			many("articleList", "article", "Article", 0, "Its articles: sizes and colours."),
-			each("groupNumbers", "", number, 0, "Article groups it is in."),
+			f("description", text, sdk.Required|match|create|update, "Description."),
+			f("extraText", text, create|update, "More text."),
+			many("articleList", "article", "Article", sdk.Required|create, "Its articles: sizes and colours."),
+			each("groupNumbers", "", number, create|update, "Article groups it is in, by number."),
 		},
 		"Article": articleFieldsOf(),
 		"CustomField": {

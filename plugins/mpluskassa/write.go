@@ -3,6 +3,7 @@ package mpluskassa
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 
@@ -30,6 +31,8 @@ func (c *connection) Writer(_ context.Context, r sdk.WriteRequest) (sdk.BatchWri
 		}
 	case "article":
 		write, of = c.writeArticle, "Article"
+	case "product":
+		write, of = c.writeProduct, "Product"
 	case "stock":
 		write = func(ctx context.Context, op sdk.Op, fields map[string]any) (string, *answer, error) {
 			return c.writeStock(ctx, op, fields, r.Options)
@@ -67,11 +70,32 @@ func (c *client) writable(entity, of string, operation protocol.Operation, field
 	if of == "" {
 		return nil // the request's own schema judges
 	}
-	if joins := entity == "article" && operation == opCreate; joins && fields["productNumber"] != nil {
-		fields = maps.Clone(fields)
-		delete(fields, "productNumber")
+	switch entity {
+	case "article":
+		fields = without(fields, "customFields", "groupNumbers")
+		if operation == opCreate {
+			fields = without(fields, "productNumber")
+		}
+	case "product":
+		if list := objects(fields["articleList"]); len(list) > 0 {
+			articles := make([]any, len(list))
+			for i, a := range list {
+				articles[i] = without(a, "customFields")
+			}
+			fields = maps.Clone(fields)
+			fields["articleList"] = articles
+		}
 	}
 	return c.allowed(of, flag, fields)
+}
+
+// without is fields less those that are no elements of the type itself.
+func without(fields map[string]any, names ...string) map[string]any {
+	fields = maps.Clone(fields)
+	for _, name := range names {
+		delete(fields, name)
+	}
+	return fields
 }
 
 // allowed checks the fields of a type and what is inside them.
@@ -187,35 +211,91 @@ func priceWithoutVat(line map[string]any) {
 // or joins the one whose productNumber is given.
 func (c *connection) writeArticle(ctx context.Context, op sdk.Op, fields map[string]any) (string, *answer, error) {
 	product := map[string]any{"articleList": []any{fields}}
+	if groups, there := fields["groupNumbers"]; there { // they are the product's
+		delete(fields, "groupNumbers")
+		product["groupNumbers"] = groups
+	}
 	if op.Operation == opUpdate {
-		fields["articleNumber"] = record.Number(op.ID)
-		owners, err := c.articlesBy(ctx, []string{op.ID})
-		if err != nil {
-			return op.ID, nil, err
-		}
-		owner := owners[op.ID]
-		if owner == nil {
-			return op.ID, nil, sdk.NotFound("mpluskassa.article_not_found", "there is no article %s", op.ID)
-		}
-		product["productNumber"] = owner["productNumber"]
-		a, err := c.send(ctx, "updateProduct", map[string]any{"product": product}, true)
-		return op.ID, a, err
+		return c.updateArticle(ctx, op, fields, product)
+	}
+	if err := unfold(fields, nil); err != nil {
+		return "", nil, err
 	}
 	if number := fields["productNumber"]; number != nil {
 		delete(fields, "productNumber")
 		product["productNumber"] = number
 		a, err := c.call(ctx, "updateProduct", map[string]any{"product": product})
 		if err != nil {
-			return "", nil, err
+			return "", nil, c.holder(ctx, err, fields)
 		}
 		return c.made(op, "updateProduct", a, orElse(a.value("newArticleNumbers"), fields["articleNumber"]))
 	}
 	product["description"] = fields["description"]
 	a, err := c.call(ctx, "createProduct", map[string]any{"product": product})
 	if err != nil {
-		return "", nil, err
+		return "", nil, c.holder(ctx, err, fields)
 	}
 	return c.made(op, "createProduct", a, a.value("articleNumbers"))
+}
+
+func (c *connection) updateArticle(ctx context.Context, op sdk.Op, fields, product map[string]any) (string, *answer, error) {
+	owners, err := c.articlesBy(ctx, []string{op.ID})
+	if err != nil {
+		return op.ID, nil, err
+	}
+	have := owners[op.ID]
+	if have == nil {
+		return op.ID, nil, sdk.NotFound("mpluskassa.article_not_found", "there is no article %s", op.ID)
+	}
+	if err := unfold(fields, have); err != nil {
+		return op.ID, nil, err
+	}
+	product["productNumber"] = have["productNumber"]
+	if len(fields) == 0 { // only what is the product's
+		delete(product, "articleList")
+	}
+	fields["articleNumber"] = record.Number(op.ID)
+	a, err := c.send(ctx, "updateProduct", map[string]any{"product": product}, true)
+	return op.ID, a, err
+}
+
+// writeProduct writes a product: a new one with the articles it begins with.
+func (c *connection) writeProduct(ctx context.Context, op sdk.Op, fields map[string]any) (string, *answer, error) {
+	if op.Operation == opUpdate {
+		fields["productNumber"] = record.Number(op.ID)
+		a, err := c.send(ctx, "updateProduct", map[string]any{"product": fields}, true)
+		return op.ID, a, err
+	}
+	for _, a := range objects(fields["articleList"]) {
+		if err := unfold(a, nil); err != nil {
+			return "", nil, err
+		}
+	}
+	a, err := c.call(ctx, "createProduct", map[string]any{"product": fields})
+	if err != nil {
+		return "", nil, c.holder(ctx, err, objects(fields["articleList"])...)
+	}
+	return c.made(op, "createProduct", a, a.value("productNumber"))
+}
+
+// holder says which article has the number that another was to get. Under another sku it is another article, and
+// trying again would not help.
+func (c *connection) holder(ctx context.Context, err error, wanted ...map[string]any) error {
+	var f *sdk.Failure
+	if !isCode(err, codeNumberTaken) || !errors.As(err, &f) {
+		return err
+	}
+	for _, w := range wanted {
+		number := numberIn(w, "articleNumber")
+		holders, lookupErr := c.articlesBy(ctx, []string{number})
+		if have := holders[number]; lookupErr == nil && have != nil && plain(have["sku"]) != plain(c.skuOf(nil, w)) {
+			f.Class = invalid
+			f.Message = fmt.Sprintf("the article number %s, wanted for %q, belongs to %q (%s); give one of them another number",
+				number, plain(c.skuOf(nil, w)), plain(have["sku"]), plain(have["description"]))
+			f.Field = "articleNumber"
+		}
+	}
+	return f
 }
 
 // ---- stock
@@ -228,12 +308,40 @@ func (c *connection) writeStock(
 		branch, article, _ := strings.Cut(op.ID, "/")
 		fields["branchNumber"], fields["articleNumber"] = record.Number(branch), record.Number(article)
 	}
-	if fields["amount"] == nil {
-		return op.ID, nil, sdk.Invalid("mpluskassa.bad_value", "without an amount MplusKASSA would set the stock to 0").At("amount")
+	if err := c.toAmount(ctx, fields); err != nil {
+		return op.ID, nil, err
 	}
 	if e := options.String("employee"); e != "" && fields["employeeNumber"] == nil {
 		fields["employeeNumber"] = e
 	}
 	a, err := c.call(ctx, "setStock", map[string]any{"request": fields})
 	return stockID(fields), a, err
+}
+
+// toAmount turns what shall be free to sell into what is there: what is reserved comes on top.
+func (c *connection) toAmount(ctx context.Context, fields map[string]any) error {
+	free, ok := fields["available"].(record.Number)
+	delete(fields, "available")
+	switch {
+	case fields["amount"] != nil && ok:
+		return sdk.Invalid("mpluskassa.bad_value", "a stock has either `amount` or `available` set, not both").At("available")
+	case fields["amount"] != nil:
+		return nil
+	case !ok:
+		return sdk.Invalid("mpluskassa.bad_value", "without an amount MplusKASSA would set the stock to 0").At("amount")
+	}
+	if fields["amount"] = free; c.setsFree && c.freeIsNet {
+		return nil
+	}
+	rows, err := c.findStock(ctx, sdk.Query{ID: stockID(fields)})
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	reserved, _ := rows[0]["amountReserved"].(record.Number) // checked when it was read
+	amount, err := sum(free, reserved)
+	if err != nil {
+		return sdk.Invalid("mpluskassa.bad_value", "%v", err).At("available")
+	}
+	fields["amount"] = amount
+	return nil
 }
