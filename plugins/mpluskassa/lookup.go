@@ -51,6 +51,9 @@ func (c *connection) candidates(ctx context.Context, entity string, q sdk.Query)
 	case "employee":
 		rows, err = c.findEmployees(ctx, orElse(q.ID, q.Match["employeeNumber"]))
 		return rows, by("employeeNumber"), err
+	case "article_group":
+		rows, err = c.findGroups(ctx, q)
+		return rows, by("groupNumber"), err
 	case "stock":
 		rows, err = c.findStock(ctx, q)
 		return rows, stockID, err

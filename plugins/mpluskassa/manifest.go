@@ -134,14 +134,14 @@ func stockEntity(s schema) *protocol.Entity {
 }
 
 func groupEntity(s schema) *protocol.Entity {
-	fields := s.described("ChangedArticleGroup")
-	for _, f := range fields {
-		f.Match = false
-	}
+	const text = protocol.FieldType_FIELD_TYPE_STRING
+	fields := append(s.described("ChangedArticleGroup"),
+		sdk.Field("path", text, `Its name behind those above it, such as "Webshop > Kleding".`, sdk.Match),
+		sdk.Field("parent", text, "Path of the group it is in, empty for none. Written instead of parentGroupNumber.", sdk.Writable))
 	return &protocol.Entity{
-		Name: "article_group", IdField: "groupNumber", Fields: fields,
+		Name: "article_group", IdField: "groupNumber", Fields: fields, Concurrency: 2,
 		Description: "Article groups, also called web groups; deleted ones come as deletions.",
-		CanRead:     true, Incremental: true,
+		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
 	}
 }
 

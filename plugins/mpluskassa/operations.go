@@ -31,6 +31,9 @@ func operations() map[string]operation {
 		{name: "updateProduct", answer: "UpdateProductResponse", result: true, write: true},
 		{name: "getStock", answer: "GetStockResponse"},
 		{name: "setStock", answer: "SetStockResponse", result: true, write: true},
+		{name: "getArticleGroups", answer: "GetArticleGroupsResponse"},
+		{name: "newArticleGroup", answer: "NewArticleGroupResponse", result: true, write: true},
+		{name: "updateArticleGroup", answer: "UpdateArticleGroupResponse", result: true, write: true},
 		{name: "getArticleGroupChanges", answer: "GetArticleGroupChangesResponse"},
 		{name: "getEmployees", answer: "GetEmployeesResponse"},
 		{name: "getBranches", answer: "getBranchesResponse"},
@@ -47,7 +50,7 @@ func operations() map[string]operation {
 // newSchema gathers every type in use.
 func newSchema() schema {
 	s := requestTypes()
-	for _, more := range []schema{answerTypes(), orderTypes(), lineTypes(), relationTypes(), articleTypes(), groupTypes(), listTypes()} {
+	for _, more := range []schema{answerTypes(), orderTypes(), lineTypes(), relationTypes(), articleTypes(), groupTypes(), treeTypes(), listTypes()} {
 		maps.Copy(s, more)
 	}
 	return s
@@ -107,6 +110,18 @@ func requestTypes() schema {
 			f("employeeNumber", long, 0, ""), f("reference", text, 0, ""),
 		},
 
+		"getArticleGroups":        request("GetArticleGroupsRequest"),
+		"GetArticleGroupsRequest": {},
+		"newArticleGroup":         request("NewArticleGroupRequest"),
+		"NewArticleGroupRequest": {
+			f("parentGroupNumber", number, 0, "").required(), f("name", text, 0, "").required(),
+			f("text", text, 0, "").required(), f("sortOrder", number, 0, ""),
+		},
+		"updateArticleGroup": request("UpdateArticleGroupRequest"),
+		"UpdateArticleGroupRequest": {
+			f("groupNumber", number, 0, "").required(), f("name", text, 0, ""), f("text", text, 0, ""),
+			f("sortOrder", number, 0, ""), f("parentGroupNumber", number, 0, ""),
+		},
 		"getArticleGroupChanges":        request("GetArticleGroupChangesRequest"),
 		"GetArticleGroupChangesRequest": markers(),
 		"getEmployees":                  request("getEmployeesRequest"),
@@ -158,6 +173,9 @@ func answerTypes() schema {
 		},
 		"GetStockResponse":               {many("articleStocks", "", "ArticleStock", 0, "")},
 		"SetStockResponse":               {result, f("stockId", long, 0, "")},
+		"GetArticleGroupsResponse":       {many("articleGroupList", "articleGroups", "ArticleGroup", 0, "")},
+		"NewArticleGroupResponse":        {result, f("groupNumber", number, 0, "")},
+		"UpdateArticleGroupResponse":     {result},
 		"GetArticleGroupChangesResponse": {many("changedArticleGroupList", "changedArticleGroups", "ChangedArticleGroup", 0, "")},
 		"GetEmployeesResponse":           {many("employeeList", "employee", "Employee", 0, "")},
 		"getBranchesResponse":            {many("branches", "branch", "Branch", 0, "")},

@@ -82,6 +82,13 @@ func outcomes() map[string]outcome {
 			conflict, "article_number_taken", "another article has this articleNumber",
 		},
 
+		"NEW-ARTICLE-GROUP-RESULT-OK":              {},
+		"NEW-ARTICLE-GROUP-RESULT-PARENT-NOTFOUND": {missing, "parent_not_found", "there is no group to put it into"},
+		"NEW-ARTICLE-GROUP-RESULT-FAILED":          {invalid, "group_refused", "MplusKASSA refuses the article group"},
+		"SAVE-ARTICLE-GROUP-RESULT-OK":             {},
+		"SAVE-ARTICLE-GROUP-RESULT-NOT-FOUND":      {missing, "group_not_found", "there is no such article group"},
+		"SAVE-ARTICLE-GROUP-RESULT-FAILED":         {invalid, "group_refused", "MplusKASSA refuses the change to the article group"},
+
 		"SET-STOCK-RESULT-OK":                {},
 		"SET-STOCK-RESULT-BRANCH-NOT-FOUND":  {missing, "branch_not_found", "there is no such branch"},
 		"SET-STOCK-RESULT-ARTICLE-NOT-FOUND": {missing, "article_not_found", "there is no such article"},

@@ -29,7 +29,12 @@ func (c *connection) Read(ctx context.Context, r sdk.ReadRequest, emit func(sdk.
 		return c.readProducts(ctx, r, emit, false)
 	}
 	if s, ok := sequences()[r.Entity]; ok {
-		return c.readSequence(ctx, r, emit, s, func(rows []row) ([]made, error) { return c.plainRows(s, rows), nil })
+		return c.readSequence(ctx, r, emit, s, func(rows []row) ([]made, error) {
+			if r.Entity == "article_group" {
+				return c.placed(ctx, s, rows)
+			}
+			return c.rowsWith(s, rows, nil), nil
+		})
 	}
 	if l, ok := lists()[r.Entity]; ok {
 		return "", c.readList(ctx, r, emit, l)
@@ -46,7 +51,8 @@ func sequences() map[string]sequence {
 	}
 }
 
-func (c *client) plainRows(s sequence, rows []row) []made {
+// rowsWith makes a record of each row, with what add adds to it.
+func (c *client) rowsWith(s sequence, rows []row, add func(fields map[string]any)) []made {
 	of := c.listOf(s.operation).of
 	out := make([]made, 0, len(rows))
 	for _, r := range rows {
@@ -55,6 +61,9 @@ func (c *client) plainRows(s sequence, rows []row) []made {
 		if err != nil {
 			m.records = []sdk.Record{unreadable(r.node, s.id, err)}
 		} else {
+			if add != nil {
+				add(fields)
+			}
 			rec := recordOf(r.value(s.id), fields, "changeTimestamp")
 			rec.Delete = fields["isDeleted"] == true
 			m.records = []sdk.Record{rec}

@@ -66,6 +66,7 @@ func TestOtherEntitiesAreRead(t *testing.T) {
 		el("employee", el("employeeNumber", 8), el("syncMarker", 3), el("password", "hush"))))
 	once("getArticleGroupChanges", "GetArticleGroupChangesResponse", el("changedArticleGroupList",
 		el("changedArticleGroups", el("groupNumber", 9), el("syncMarker", 3), el("isDeleted", true))))
+	till.answer("getArticleGroups", "GetArticleGroupsResponse", "")
 	once("getProducts", "GetProductsResponse", el("productList",
 		el("product", el("productNumber", 1), el("description", "P"), el("articleList",
 			el("article", el("articleNumber", 11), el("syncMarker", 3)), el("article", el("articleNumber", 12), el("syncMarker", 4))))))

@@ -161,14 +161,25 @@ func groupTypes() schema {
 	return schema{
 		"ChangedArticleGroup": {
 			f("groupNumber", number, match, "Number of the group.").required(),
-			f("parentGroupNumber", number, 0, "Group it is in.").ref("article_group"),
+			f("parentGroupNumber", number, match|create|update, "Group it is in; 0 for none.").ref("article_group"),
 			f("syncMarker", long, 0, "Place in the sequence of changes."),
-			f("name", text, 0, "Name.").required(),
-			f("text", text, 0, "Text.").required(),
+			f("name", text, sdk.Required|match|create|update, "Name.").required(),
+			f("text", text, create|update, "Text.").required(),
 			each("subGroupNumbers", "number", long, 0, "Groups inside it."),
-			f("sortOrder", number, 0, "Place among its neighbours.").required(),
+			f("sortOrder", number, create|update, "Place among its neighbours.").required(),
 			each("productNumbers", "number", long, 0, "Products in it."),
 			f("isDeleted", boolean, 0, "Whether it was deleted."),
+		},
+	}
+}
+
+// treeTypes are those of the tree that groups are looked up in.
+func treeTypes() schema {
+	return schema{
+		"ArticleGroup": {
+			f("groupNumber", number, 0, "").required(), f("name", text, 0, "").required(), f("text", text, 0, "").required(),
+			many("subGroupList", "articleGroups", "ArticleGroup", 0, "").required(), f("sortOrder", number, 0, "").required(),
+			each("productNumbers", "number", long, 0, ""),
 		},
 	}
 }

@@ -33,6 +33,8 @@ func (c *connection) Writer(_ context.Context, r sdk.WriteRequest) (sdk.BatchWri
 		write, of = c.writeArticle, "Article"
 	case "product":
 		write, of = c.writeProduct, "Product"
+	case "article_group":
+		write = c.writeGroup
 	case "stock":
 		write = func(ctx context.Context, op sdk.Op, fields map[string]any) (string, *answer, error) {
 			return c.writeStock(ctx, op, fields, r.Options)

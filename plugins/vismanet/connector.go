@@ -62,6 +62,12 @@ func (c *Connector) Open(_ context.Context, _ string, config sdk.Config, log *sl
 	conn := &connection{settings: s, client: client, entities: map[string]*entity{}, idle: transport.CloseIdleConnections}
 	conn.erp = &erpAPI{client: client, settings: s}
 	conn.orders = &orderAPI{client: client, settings: s}
+	conn.digits = &digitsAPI{erpAPI: conn.erp}
+	steps := &stepAPI{conn.erp, conn.orders}
+	conn.others = map[string]api{
+		"sales_order": conn.orders, "stock": &stockAPI{conn.orders}, "stock_summary": &summaryAPI{conn.erp}, "item_digits": conn.digits,
+		"shipment": steps, "order_invoice": steps,
+	}
 	for _, e := range entities() {
 		conn.entities[e.name] = e
 	}
@@ -82,6 +88,8 @@ type connection struct {
 	entities map[string]*entity
 	erp      *erpAPI
 	orders   *orderAPI
+	digits   *digitsAPI
+	others   map[string]api // of the entities that the ERP API's ordinary ways don't do for
 	idle     func()
 }
 
@@ -107,13 +115,11 @@ type api interface {
 
 func (c *connection) entity(name string) (*entity, api, error) {
 	e := c.entities[name]
-	switch {
-	case e == nil:
+	if e == nil {
 		return nil, nil, sdk.Fatal("vismanet.unknown_entity", "Visma.net has no entity %q here", name)
-	case e.sales:
-		return e, c.orders, nil
-	case e.name == "shipment" || e.name == "order_invoice":
-		return e, &stepAPI{c.erp, c.orders}, nil
+	}
+	if other := c.others[name]; other != nil {
+		return e, other, nil
 	}
 	return e, c.erp, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kopru-io/kopru/plugins/sdk"
@@ -17,6 +18,9 @@ import (
 type erpAPI struct {
 	client   *client
 	settings settings
+
+	mu       sync.Mutex
+	currency string // the company's own, once it is known
 }
 
 func (a *erpAPI) codec(create bool) codec {
@@ -118,15 +122,21 @@ func (a *erpAPI) fetch(ctx context.Context, t *trail, e *entity, n int, filter u
 	if !ok {
 		return page{}, a.client.erp.broken("no list of " + e.name)
 	}
+	if e.flatten != nil {
+		p.rows = e.flatten(p.rows)
+	}
 	return p, nil
 }
 
-func (a *erpAPI) complete(_ context.Context, e *entity, rows []map[string]any) ([]row, error) {
+func (a *erpAPI) complete(ctx context.Context, e *entity, rows []map[string]any) ([]row, error) {
 	out := make([]row, len(rows))
 	for i, in := range rows {
 		out[i] = a.row(e, in)
 	}
-	return out, nil
+	if e.join == nil {
+		return out, nil
+	}
+	return out, e.join(ctx, a, out)
 }
 
 func (a *erpAPI) create(ctx context.Context, t *trail, e *entity, in map[string]any) (id, version string, err error) {
@@ -163,6 +173,9 @@ func (a *erpAPI) update(
 ) (newVersion string, err error) {
 	in, actions := e.actionsIn(in)
 	body, err := a.codec(false).encode(e.fields, in)
+	if err == nil && e.prepare != nil {
+		err = e.prepare(ctx, a, t, id, body)
+	}
 	if err != nil {
 		return "", err
 	}

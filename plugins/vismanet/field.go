@@ -1,6 +1,7 @@
 package vismanet
 
 import (
+	"context"
 	"net/url"
 	"slices"
 
@@ -65,12 +66,19 @@ type entity struct {
 	overrides   bool       // its create takes overrideNumberSeries
 	create      bool
 	update      bool
+	lookupOnly  bool // it can't be listed
 	matches     []match
 	fields      []field
 	actions     map[string]string // by field: the action that makes it true
 	typed       bool              // its actions want to be told the record's type
 	// natural is what finds a record again after its create's answer named no id; nil = nothing surely does.
 	natural func(body map[string]any) map[string]any
+	// flatten makes a list's rows of those that came, where rows hold others.
+	flatten func(rows []map[string]any) []map[string]any
+	// join adds what other lists know to records that are read.
+	join func(ctx context.Context, a *erpAPI, rows []row) error
+	// prepare corrects the body of an update by what stands there.
+	prepare func(ctx context.Context, a *erpAPI, t *trail, id string, body map[string]any) error
 	// fallback names the match field to try when the key is not found.
 	fallback string
 }
@@ -78,7 +86,8 @@ type entity struct {
 // entities are all there are.
 func entities() []*entity {
 	return slices.Concat([]*entity{
-		customer(), contact(), item(), salesOrder(), customerInvoice(), creditNote(), customerPayment(), shipment(), orderInvoice(),
+		customer(), contact(), item(), itemDigits(), stock(), stockSummary(), attribute(), salesCategory(),
+		salesOrder(), customerInvoice(), creditNote(), customerPayment(), shipment(), orderInvoice(),
 	}, lists())
 }
 
@@ -123,7 +132,7 @@ func (e *entity) matcher(name string) (match, bool) {
 func (e *entity) manifest() *protocol.Entity {
 	out := &protocol.Entity{
 		Name: e.name, Description: e.about, IdField: e.key,
-		CanRead: true, CanLookup: true, CanCreate: e.create, CanUpdate: e.update,
+		CanRead: !e.lookupOnly, CanLookup: true, CanCreate: e.create, CanUpdate: e.update,
 		Incremental: e.modified != "", Concurrency: concurrency,
 	}
 	for _, f := range e.fields {

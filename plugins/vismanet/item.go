@@ -1,7 +1,10 @@
 package vismanet
 
 import (
+	"context"
 	"net/url"
+	"slices"
+	"strconv"
 
 	"github.com/kopru-io/kopru/plugins/sdk"
 )
@@ -11,12 +14,7 @@ func item() *entity {
 		name: "inventory_item", path: "/v1/inventory", key: "inventoryNumber", paged: true,
 		about: "An item: a stock item, a non-stock item or a service.",
 		// Visma says that the defaults of these will change: each is sent.
-		query: url.Values{
-			"expandCrossReference": {"true"}, "expandAttribute": {"true"}, "expandAccountInformation": {"true"},
-			"expandNote": {"true"}, "expandAttachment": {"false"}, "expandWarehouseDetail": {"false"},
-			"expandInventoryUnits": {"false"}, "expandSupplierDetails": {"false"}, "expandSalesCategories": {"false"},
-			"addCostPriceStatistics": {"false"},
-		},
+		query:    itemParts("CrossReference", "Attribute", "AccountInformation", "Note", "SalesCategories"),
 		modified: "lastModifiedDateTime", version: "timestamp", create: true, update: true,
 		matches: []match{
 			{field: "inventoryNumber", fold: true},
@@ -25,7 +23,66 @@ func item() *entity {
 		fallback: "alternateID",
 		natural:  only("inventoryNumber"),
 		fields:   itemFields(),
+		join:     joinItems,
 	}
+}
+
+// itemParts asks for some parts of items and says of the others that they are not wanted.
+func itemParts(wanted ...string) url.Values {
+	query := url.Values{"addCostPriceStatistics": {"false"}}
+	for _, part := range []string{
+		"CrossReference", "Attribute", "AccountInformation", "Note", "Attachment", "WarehouseDetail", "InventoryUnits",
+		"SupplierDetails", "SalesCategories",
+	} {
+		query.Set("expand"+part, strconv.FormatBool(slices.Contains(wanted, part)))
+	}
+	return query
+}
+
+// joinItems tells items the currency of their prices and where in the tree their categories stand.
+func joinItems(ctx context.Context, a *erpAPI, rows []row) error {
+	currency, err := a.baseCurrency(ctx)
+	if err != nil {
+		return err
+	}
+	var paths map[string]any
+	for _, r := range rows {
+		if currency != "" {
+			r.Fields["currencyId"] = currency
+		}
+		categories, _ := r.Fields["salesCategories"].([]any)
+		if len(categories) > 0 && paths == nil {
+			if paths, err = a.categoryPaths(ctx); err != nil {
+				return err
+			}
+		}
+		for _, c := range categories {
+			m, _ := c.(map[string]any)
+			if path := paths[textOf(m["categoryId"])]; path != nil {
+				m["path"] = path
+			}
+		}
+	}
+	return nil
+}
+
+// baseCurrency is the company's; it is asked for once.
+func (a *erpAPI) baseCurrency(ctx context.Context) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.currency != "" {
+		return a.currency, nil
+	}
+	found, err := a.find(ctx, nil, currency(), nil)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range found {
+		if f.Fields["isBaseCurrency"] == true {
+			a.currency = f.ID
+		}
+	}
+	return a.currency, nil
 }
 
 // alternates are the numbers that mean the item to anybody: not those of one customer or supplier.
@@ -62,6 +119,18 @@ func itemFields() []field {
 			},
 		},
 		attributeField("item class"),
+		field{
+			name: "attributeTexts", kind: pairs, decode: attributeTexts, from: "attributes",
+			about: `What the attributes' values are called, by the attribute's id, such as {"COLOR": "Red"}.`,
+		},
+		field{
+			name: "salesCategories", kind: list, about: "Sales categories it is in; Visma.net lets only people set them.",
+			fields: []field{
+				{name: "categoryId", kind: whole, refs: "sales_category", about: "Category."},
+				{name: "description", about: "Name."},
+				{name: "path", decode: nothing, about: "Its name behind those above it, such as \"Web > Shoes\", in reads."},
+			},
+		},
 		crossReferences(),
 		field{name: "lastModifiedDateTime", kind: moment, about: "When it last changed."},
 	)
@@ -87,6 +156,8 @@ func itemMainFields() []field {
 		{name: "postingClass", from: "postingClass.id", flags: write, about: "Posting class, of stock items."},
 		{name: "vatCode", from: "vatCode.id", flags: write, refs: "vat_category", about: "VAT category."},
 		{name: "defaultPrice", kind: decimal, flags: write, about: "Price in the base currency, without VAT."},
+		{name: "recommendedPrice", kind: decimal, about: "Recommended price."},
+		{name: "currencyId", decode: nothing, about: "Currency of its prices: the company's base currency, in reads."},
 		{name: "baseUnit", flags: write, about: "Unit it is counted in."},
 		{name: "salesUnit", flags: write, about: "Unit it is sold in."},
 		{name: "purchaseUnit", flags: write, about: "Unit it is bought in."},

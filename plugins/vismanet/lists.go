@@ -20,11 +20,18 @@ func lists() []*entity {
 		readOnlyList("carrier", "/v1/carrier", "carrierId", true, "A way of delivery, as ship via on orders.",
 			field{name: "carrierDescription", about: "Description."}),
 		readOnlyList("warehouse", "/v1/warehouse", "warehouseID", true, "A warehouse.", name, active),
+		currency(),
 		readOnlyList("branch", "/v1/branch", "number", false, "A branch of the company.",
 			field{name: "name", about: "Name."}, field{name: "isActive", kind: truth, about: "Whether it is in use."}),
 		readOnlyList("order_type", "/v1/salesordertype", "orderType", true, "A sales order type.",
 			name, active, field{name: "behavior", about: "What it does: SalesOrder, Invoice, Quote, RMAOrder or CreditMemo."}),
 	}
+}
+
+func currency() *entity {
+	return readOnlyList("currency", "/v1/currency", "id", false, "A currency.",
+		field{name: "description", about: "Description."},
+		field{name: "isBaseCurrency", kind: truth, about: "Whether the company keeps its books in it."})
 }
 
 func readOnlyList(name, path, key string, paged bool, about string, fields ...field) *entity {

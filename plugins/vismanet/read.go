@@ -17,6 +17,12 @@ func (c *connection) Read(ctx context.Context, q sdk.ReadRequest, emit func(sdk.
 	if err != nil {
 		return "", err
 	}
+	if e.lookupOnly {
+		return "", sdk.Fatal("vismanet.lookup_only", "%s can only be looked up", e.name)
+	}
+	if e.name == "inventory_item" {
+		c.digits.stale.Store(true)
+	}
 	r := &reading{request: q, entity: e, api: api, emit: emit}
 	if e.modified != "" {
 		if r.cursor, err = c.start(q); err != nil {
