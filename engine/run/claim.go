@@ -34,13 +34,9 @@ func (e *elsewhere) Error() string { return "another run is at the same create" 
 
 // announce notes a create before it is sent. It is an *elsewhere when another look at the target must come first.
 func (e *execution) announce(ctx context.Context, s *pipelines.Sink, w want, in state.Intent) error {
-	var c state.Claim
-	err := e.durable(ctx, func() (err error) {
-		c, err = e.store.Announce(ctx, in, e.node)
-		return err
-	})
+	c, err := e.asks.announced.one(ctx, in)
 	if err != nil {
-		return &stop{err}
+		return err
 	}
 	again := c.Held || c.Earlier || c.Others && !w.claim.mine
 	w.claim.mine, w.claim.shared = w.claim.mine || !c.Held, c.Others

@@ -43,6 +43,7 @@ type execution struct {
 	lanes       *lanes
 	held        *heldKeys
 	unsettled   *unsettled
+	asks        askings
 	runValue    map[string]any
 
 	teller      *teller // nil = no stories are kept
@@ -62,6 +63,7 @@ func newExecution(p *pipelines.Pipeline) *execution {
 		unsettled: newUnsettled(),
 		slots:     pipelines.FirstFreeSlot, sinks: map[string]state.SinkCounts{},
 	}
+	e.asks = e.askings()
 	i := 0
 	for i < len(p.Steps) && isShaping(p.Steps[i]) {
 		i++

@@ -88,9 +88,8 @@ func (e *execution) run(ctx context.Context, source Stream, again []int64) error
 	return nil
 }
 
-// laneCount is how many records may be under way at once: as many as the busiest connection allows, and as many that
-// meanwhile wait for the disk or for their turn.
-// wait for their turn.
+// laneCount is how many records may be under way at once: as many as the busiest connection allows, and three times as
+// many that meanwhile wait for the disk or for their turn, so that its calls never do.
 func (e *execution) laneCount() int {
 	n := 1
 	for _, c := range e.conns {

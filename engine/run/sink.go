@@ -210,16 +210,8 @@ func (e *execution) announced(ctx context.Context, s *pipelines.Sink, w want) (b
 	if e.unsettled.done(target(s), key) {
 		return before, false, nil
 	}
-	var intents map[string]state.Intent
-	err = e.durable(ctx, func() (err error) {
-		intents, err = e.store.Intents(ctx, target(s), []string{key})
-		return err
-	})
-	if err != nil {
-		return before, false, &stop{err}
-	}
-	before, ok = intents[key]
-	return before, ok && (before.Node == "" || before.Node == e.node), nil
+	before, err = e.asks.intents[s].one(ctx, key)
+	return before, before.Match != "" && (before.Node == "" || before.Node == e.node), err
 }
 
 // find asks the target: by the linked id, else by the match.
@@ -458,13 +450,5 @@ func (e *execution) link(ctx context.Context, s *pipelines.Sink, key string) (st
 	if fresh, ok := e.unsettled.link(s.Scope, key); ok {
 		return fresh, nil
 	}
-	var links map[string]state.Link
-	err := e.durable(ctx, func() (err error) {
-		links, err = e.store.Links(ctx, s.Scope, []string{key})
-		return err
-	})
-	if err != nil {
-		return state.Link{}, &stop{err}
-	}
-	return links[key], nil
+	return e.asks.links[s].one(ctx, key)
 }

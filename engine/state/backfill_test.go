@@ -227,7 +227,11 @@ func testAnnouncements(t *testing.T, s *state.Store) {
 	fence := start(t, s, "r1", "p")
 	announce := func(run, node string, want state.Claim) {
 		t.Helper()
-		if diff := cmp.Diff(want, must(s.Announce(ctx, in(run), node))); diff != "" {
+		// among others that nobody has announced
+		before, after := in(run), in(run)
+		before.Match, after.Match = run+" before", run+" after"
+		got := must(s.Announce(ctx, []state.Intent{after, in(run), before}, node))
+		if diff := cmp.Diff(want, got[1]); diff != "" {
 			t.Errorf("%s on %s: %s", run, node, diff)
 		}
 	}

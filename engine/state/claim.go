@@ -1,9 +1,11 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -20,30 +22,91 @@ type Claim struct {
 	Others  bool   // other nodes are at work
 }
 
-// Announce notes a create before it is sent, unless another node is at the very same one. It is durable when it
-// returns.
-func (s *Store) Announce(ctx context.Context, in Intent, node string) (Claim, error) {
-	var c Claim
+// Announce notes creates before they are sent, except those that another node is at. They are durable when it returns.
+// New ones share a transaction; each that stands there already has one of its own, so that nobody waits for a row
+// while others wait for his.
+func (s *Store) Announce(ctx context.Context, intents []Intent, node string) ([]Claim, error) {
+	claims := make([]Claim, len(intents))
+	var fresh map[[2]string]bool
 	err := s.commit(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		if c, err = s.announce(ctx, tx, in, node); err != nil || c.Held {
+		if fresh, err = s.announceNew(ctx, tx, intents); err != nil || len(fresh) == 0 {
 			return err
 		}
-		since := s.dialect.clock + " - " + strconv.FormatInt(overlap.Milliseconds(), 10)
-		c.Others, err = s.exists(ctx, tx, "SELECT 1 FROM leases WHERE node <> ? AND until > "+since+
-			" UNION ALL SELECT 1 FROM partitions WHERE node <> ? AND until > "+since+" LIMIT 1", node, node)
+		others, err := s.others(ctx, tx, node)
+		for i := range claims {
+			claims[i].Others = others
+		}
 		return err
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	for i, in := range intents {
+		at := [2]string{in.Target, in.Match}
+		if fresh[at] {
+			delete(fresh, at) // whoever announces the same is not the first
+			continue
+		}
+		err := s.commit(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+			if claims[i], err = s.announce(ctx, tx, in, node); err != nil || claims[i].Held {
+				return err
+			}
+			claims[i].Others, err = s.others(ctx, tx, node)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return claims, nil
+}
+
+const insertIntents = "INSERT INTO intents (target, match, run, key, at, id)"
+
+// announceNew notes those that nobody has announced, and names them. It does so in one order, whoever it is: two nodes
+// that announce the same must not wait for each other.
+func (s *Store) announceNew(ctx context.Context, tx *sql.Tx, intents []Intent) (map[[2]string]bool, error) {
+	sorted := slices.SortedFunc(slices.Values(intents), func(a, b Intent) int {
+		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.Match, b.Match))
+	})
+	fresh := make(map[[2]string]bool, len(intents))
+	for len(sorted) > 0 {
+		n := pieces[slices.IndexFunc(pieces, func(n int) bool { return n <= len(sorted) })]
+		args := make([]any, 0, 6*n)
+		for _, in := range sorted[:n] {
+			args = append(args, in.Target, in.Match, in.Run, in.Key, in.At.UnixMilli(), "")
+		}
+		sorted = sorted[n:]
+		rows, err := tx.QueryContext(ctx, s.insertText(insertIntents, 6, "ON CONFLICT (target, match) DO NOTHING RETURNING target, match", n), args...)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var at [2]string
+			if err := rows.Scan(&at[0], &at[1]); err != nil {
+				_ = rows.Close()
+				return nil, err
+			}
+			fresh[at] = true
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+// others tells whether other nodes are at work, or were just now.
+func (s *Store) others(ctx context.Context, tx *sql.Tx, node string) (bool, error) {
+	since := s.dialect.clock + " - " + strconv.FormatInt(overlap.Milliseconds(), 10)
+	return s.exists(ctx, tx, "SELECT 1 FROM leases WHERE node <> ? AND until > "+since+
+		" UNION ALL SELECT 1 FROM partitions WHERE node <> ? AND until > "+since+" LIMIT 1", node, node)
 }
 
 func (s *Store) announce(ctx context.Context, tx *sql.Tx, in Intent, node string) (Claim, error) {
 	for {
-		result, err := tx.ExecContext(ctx, s.rebind("INSERT INTO intents (target, match, run, key, at, id) VALUES (?, ?, ?, ?, ?, '') "+
-			"ON CONFLICT (target, match) DO NOTHING"), in.Target, in.Match, in.Run, in.Key, in.At.UnixMilli())
-		if err != nil {
-			return Claim{}, err
-		}
-		if n, err := result.RowsAffected(); err != nil || n == 1 {
+		fresh, err := s.announceNew(ctx, tx, []Intent{in})
+		if err != nil || len(fresh) == 1 {
 			return Claim{}, err
 		}
 		var run, id string

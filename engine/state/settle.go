@@ -144,12 +144,16 @@ func (s *Store) settlePlaces(ctx context.Context, tx *sql.Tx, st Settlement) err
 func (s *Store) each(
 	ctx context.Context, query string, args []any, list []string, suffix string, scan func(*sql.Rows) error,
 ) error {
-	for part := range slices.Chunk(list, 500) {
+	for part := range slices.Chunk(list, pieces[0]) {
 		all := slices.Clone(args)
 		for _, text := range part {
 			all = append(all, text)
 		}
-		if err := s.query(ctx, fmt.Sprintf("%s (%s) %s", query, marks(len(part)), suffix), all, scan); err != nil {
+		n := len(part)
+		for ; !slices.Contains(pieces, n); n++ { // the last one again, which changes nothing
+			all = append(all, part[len(part)-1])
+		}
+		if err := s.query(ctx, fmt.Sprintf("%s (%s) %s", query, marks(n), suffix), all, scan); err != nil {
 			return err
 		}
 	}

@@ -193,8 +193,8 @@ func testIntents(t *testing.T, s *state.Store) {
 	fence := start(t, s, "r1", "p")
 	in := state.Intent{Target: "t/e", Match: `{"a":"1"}`, Run: "r1", Key: "k", At: time.UnixMilli(1700000000000)}
 	for range 2 { // announcing twice is announcing
-		if c, err := s.Announce(ctx, in, "elsewhere/1"); err != nil || c.Held || c.Earlier {
-			t.Fatalf("%+v, %v", c, err)
+		if c := must(s.Announce(ctx, []state.Intent{in}, "elsewhere/1")); c[0].Held || c[0].Earlier {
+			t.Fatalf("%+v", c)
 		}
 	}
 	in.Node = "elsewhere/1"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // write is one unit that must be durable as a whole, waiting for the writer.
@@ -99,15 +100,14 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, *sql.Tx) 
 	return nil
 }
 
+// pieces are how many rows, or values of a list, a statement has: few kinds of statement, so that keeping them pays.
+var pieces = []int{500, 64, 16, 4, 1}
+
 // insert writes rows in as few statements as the databases' limit on parameters allows.
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, into string, columns int, suffix string, rows [][]any) error {
 	const maxParameters = 6000
-	per := max(1, maxParameters/columns)
 	for len(rows) > 0 {
-		n := min(per, len(rows))
-		if n < per && n > 64 { // few distinct statements, so that preparing them pays
-			n = 64
-		}
+		n := pieces[slices.IndexFunc(pieces, func(n int) bool { return n <= len(rows) && n*columns <= maxParameters })]
 		args := make([]any, 0, n*columns)
 		for _, row := range rows[:n] {
 			args = append(args, row...)
