@@ -32,6 +32,12 @@ func (r *Runtime) native() *goja.Object {
 			}
 			return goja.Undefined()
 		},
+		"phone": func(call goja.FunctionCall) goja.Value {
+			if number, ok := phoneNumber(call.Argument(0).String(), call.Argument(1).String()); ok {
+				return r.vm.ToValue(number)
+			}
+			return goja.Undefined()
+		},
 	}
 	for name, value := range members {
 		_ = native.Set(name, value) // a fresh object takes anything

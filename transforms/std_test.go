@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -223,8 +225,8 @@ func TestMoney(t *testing.T) {
 	}
 }
 
-// Editors see std.d.ts; it must say what the sources have.
-func TestTypesMatchSources(t *testing.T) {
+// Editors see what index.ts exports, whole.
+func TestDeclarations(t *testing.T) {
 	index, err := std.Files.ReadFile("index.ts")
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +236,8 @@ func TestTypesMatchSources(t *testing.T) {
 		want = append(want, strings.Split(m[1], ", ")...)
 	}
 	var got []string
-	for _, m := range regexp.MustCompile(`export (?:type|interface|const|function) (\w+)`).FindAllStringSubmatch(std.Types, -1) {
+	types := std.Declarations()
+	for _, m := range regexp.MustCompile(`export (?:type|interface|const|function) (\w+)`).FindAllStringSubmatch(types, -1) {
 		got = append(got, m[1])
 	}
 	slices.Sort(want)
@@ -242,6 +245,70 @@ func TestTypesMatchSources(t *testing.T) {
 	if diff := cmp.Diff(slices.Compact(want), slices.Compact(got)); diff != "" {
 		t.Error(diff)
 	}
+	for _, part := range []string{
+		"export function roundMoney(amount: Numeric, digits?: number): Decimal;", "toFixed(digits: number): string;",
+		"export const Decimal: DecimalClass;", "fail(message: string, options?: { field?: string }): never;",
+	} {
+		if !strings.Contains(types, part) {
+			t.Errorf("it lacks %s", part)
+		}
+	}
+}
+
+// What the documentation says that a function gives, it gives.
+func TestDocumentedExamples(t *testing.T) {
+	var body strings.Builder
+	examples := std.Examples()
+	for _, e := range examples {
+		body.WriteString("[" + e.Expression + ", " + e.Result + "],\n")
+	}
+	p := script(t, `import * as std from "kopru/std";
+const { `+strings.Join(documented(examples), ", ")+` } = std;
+export default () => [`+body.String()+`];`)
+	out, err := run(t, p, `{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, pair := range out.([]any) {
+		if got, want := pair.([]any)[0], pair.([]any)[1]; !record.Equal(want, got) {
+			t.Errorf("%s gives %s, the documentation says %s", examples[i].Expression, encode(t, got), examples[i].Result)
+		}
+	}
+}
+
+// documented lists the functions that the examples call.
+func documented(examples []std.Example) []string {
+	var out []string
+	for _, e := range examples {
+		out = append(out, regexp.MustCompile(`^\w+`).FindString(e.Expression))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Whatever the SKU, it comes back, and no other has its digits.
+func FuzzSKUDigits(f *testing.F) {
+	for _, s := range []string{"4711", "0012", "AB-12", "99", "€ 1", "😀", "0", "991"} {
+		f.Add(s)
+	}
+	p := script(f, `import { skuDigits, skuText } from "kopru/std";
+export default (r: any) => ({ d: skuDigits(r.s, 4000), t: skuText(skuDigits(r.s, 4000)) });`)
+	f.Fuzz(func(t *testing.T, sku string) {
+		if len(sku) > 200 || strings.TrimSpace(sku) != sku || sku == "" || !utf8.ValidString(sku) {
+			return
+		}
+		out, err := p.Runtime(transforms.Env{Now: now}).Call(context.Background(), map[string]any{"s": sku}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := out.(map[string]any)
+		if m["t"] != sku && strings.TrimFunc(sku, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }) == sku {
+			t.Errorf("%q became %v and came back as %q", sku, m["d"], m["t"])
+		}
+		if d := m["d"].(string); strings.Trim(d, "0123456789") != "" || len(d) > 1 && d[0] == '0' {
+			t.Errorf("%q became %q", sku, d)
+		}
+	})
 }
 
 // Numbers come out of a script as they went in: the same value, to the last digit.

@@ -37,7 +37,8 @@ export interface Decimal {
   toJSON(): number | string;
 }
 
-interface DecimalClass {
+/** What Decimal itself is: a function, also with new. */
+export interface DecimalClass {
   (x: Numeric): Decimal;
   new (x: Numeric): Decimal;
   readonly prototype: Decimal;
@@ -45,5 +46,10 @@ interface DecimalClass {
 
 declare const __kopru: { Decimal: DecimalClass };
 
-/** Makes an exact decimal number; throws on what is no number, and on a number like 0.1 + 0.2 that is inexact. */
+/**
+ * Makes an exact decimal number; throws on what is no number, and on a number like 0.1 + 0.2 that is inexact.
+ *
+ * @example
+ * Decimal("0.10").plus("0.20") // 0.30
+ */
 export const Decimal: DecimalClass = /* @__PURE__ */ (() => __kopru.Decimal)();

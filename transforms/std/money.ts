@@ -1,6 +1,11 @@
 import { Decimal, type Numeric } from "./decimal";
 
-/** Rounds an amount to cents, or to so many digits behind the point, half away from zero. */
+/**
+ * Rounds an amount to cents, or to so many digits behind the point, half away from zero.
+ *
+ * @example
+ * roundMoney("2.345") // 2.35
+ */
 export function roundMoney(amount: Numeric, digits = 2): Decimal {
   return Decimal(amount).round(digits);
 }
@@ -15,9 +20,35 @@ export function exclVat(incl: Numeric, rate: Numeric, digits = 2): Decimal {
   return Decimal(incl).times(100).div(Decimal(rate).plus(100), digits);
 }
 
-/** The amount with VAT of one without. The rate is a percentage. */
+/**
+ * Rounds an amount to whole steps, as tills do with cash, half away from zero.
+ *
+ * @example
+ * roundTo("2.975", "0.05") // 3.00
+ * roundTo("2.97", "0.05") // 2.95
+ */
+export function roundTo(amount: Numeric, step: Numeric): Decimal {
+  return Decimal(amount).div(step, 0).times(step);
+}
+
+/**
+ * The amount with VAT of one without. The rate is a percentage.
+ *
+ * @example
+ * inclVat("100.00", "8.5") // 108.50
+ */
 export function inclVat(excl: Numeric, rate: Numeric, digits = 2): Decimal {
   return Decimal(excl).times(Decimal(rate).plus(100)).div(100, digits);
+}
+
+/**
+ * The VAT in an amount that includes it: what exclVat() leaves out, so that the two add up. The rate is a percentage.
+ *
+ * @example
+ * vatIn("121.00", 21) // 21.00
+ */
+export function vatIn(incl: Numeric, rate: Numeric, digits = 2): Decimal {
+  return Decimal(incl).minus(exclVat(incl, rate, digits));
 }
 
 /**
@@ -26,7 +57,7 @@ export function inclVat(excl: Numeric, rate: Numeric, digits = 2): Decimal {
  * Weights that are all zero get equal shares.
  *
  * @example
- * allocate("10.00", [1, 1, 1]) // 3.34, 3.33, 3.33
+ * allocate("10.00", [1, 1, 1]) // [3.34, 3.33, 3.33]
  */
 export function allocate(amount: Numeric, weights: Numeric[], digits = 2): Decimal[] {
   if (weights.length === 0) return [];

@@ -1,14 +1,77 @@
-// Package std is the library that scripts import as "kopru/std": addresses, countries, text and money.
+// Package std is the library that scripts import as "kopru/std": SKUs and article numbers, addresses, names, telephone
+// numbers, countries, text and money.
 package std
 
-import "embed"
+import (
+	"embed"
+	"regexp"
+	"strings"
+)
 
 // Files are the library's TypeScript sources; index.ts is what is imported.
 //
-//go:embed index.ts decimal.ts text.ts address.ts country.ts money.ts reject.ts
+//go:embed *.ts
 var Files embed.FS
 
-// Types declares the library, and the second argument of a transform, for editors.
-//
-//go:embed std.d.ts
-var Types string
+// sources in the order in which the library presents itself.
+var sources = []string{
+	"transform", "decimal", "money", "vat", "sku", "ean", "text", "address", "country", "phone", "reject",
+}
+
+var (
+	// A documented declaration: its comment, its kind, and as much of it as says what it is.
+	declaration = regexp.MustCompile(`(?ms)^(/\*\*(?:[^*]|\*[^/])*\*/\n)` +
+		`((?:export )?(function|interface|type|const) (?:[^\n]*\{\}$|[^\n]* \{$\n.*?^\}|.*?;$))`)
+	body        = regexp.MustCompile(`(?s) \{\n.*`)
+	constant    = regexp.MustCompile(`(?ms)^(export const \w+: \w+) = .*;$`)
+	optional    = regexp.MustCompile(`(\w+) = \d+`)
+	example     = regexp.MustCompile(`(?m)^ \* (\w.*\S) +// (.+)$`)
+)
+
+// Declarations says in TypeScript what the library has, with the comments of its sources, for editors.
+func Declarations() string {
+	var out strings.Builder
+	out.WriteString("declare module \"kopru/std\" {\n")
+	for _, name := range sources {
+		for _, d := range declared(name) {
+			out.WriteString("  " + strings.ReplaceAll(d, "\n", "\n  ") + "\n\n")
+		}
+	}
+	return strings.TrimSuffix(out.String(), "\n") + "}\n"
+}
+
+// declared lists what one source offers, without its code.
+func declared(source string) []string {
+	text, err := Files.ReadFile(source + ".ts")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	var out []string
+	for _, m := range declaration.FindAllStringSubmatch(string(text), -1) {
+		comment, head, kind := m[1], m[2], m[3]
+		switch kind {
+		case "function":
+			head = optional.ReplaceAllString(body.ReplaceAllString(head, ";"), "$1?: number")
+		case "const":
+			head = constant.ReplaceAllString(head, "$1;")
+		}
+		out = append(out, comment+head)
+	}
+	return out
+}
+
+// Example is a line of the documentation: an expression and what it gives.
+type Example struct{ Expression, Result string }
+
+// Examples lists the examples of the documentation.
+func Examples() []Example {
+	var out []Example
+	for _, name := range sources {
+		for _, d := range declared(name) {
+			for _, m := range example.FindAllStringSubmatch(d, -1) {
+				out = append(out, Example{m[1], m[2]})
+			}
+		}
+	}
+	return out
+}

@@ -8,7 +8,12 @@ export function digits(text: unknown): string {
   return String(text ?? "").replace(/[^0-9]+/g, "");
 }
 
-/** Without control characters: tabs and line ends become spaces, runs of spaces one, and ends are trimmed. */
+/**
+ * Without control characters: tabs and line ends become spaces, runs of spaces one, and ends are trimmed.
+ *
+ * @example
+ * cleanText(" two\t lines\n") // "two lines"
+ */
 export function cleanText(text: unknown): string {
   return String(text ?? "")
     .replace(/[\t\r\n\f\v\u0085\u00a0\u2028\u2029]+/g, " ")
