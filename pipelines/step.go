@@ -1,14 +1,15 @@
 package pipelines
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 
+	"github.com/dustin/go-humanize"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/kopru-io/kopru/pipelines/expr"
-	"github.com/kopru-io/kopru/plugins/record"
 	"github.com/kopru-io/kopru/transforms"
 )
 
@@ -115,28 +116,48 @@ func (f *flow) budget(b *body) transforms.Budget {
 	}
 	m, isObject := v.(map[string]any)
 	for name, value := range m {
-		n, _ := value.(record.Number)
-		d, err := n.Decimal()
-		var i int64
-		if err == nil {
-			i, _ = d.Int64()
-		}
-		switch {
-		case name == "time":
+		switch name {
+		case "time":
 			out.Time = f.duration(value, rng, "time", 0)
-		case name == "depth" && i > 0:
-			out.Depth = int(i)
-		case name == "output" && i > 0:
-			out.Output = int(i)
+			continue
+		case "depth":
+			out.Depth = quantity(value)
+			isObject = isObject && out.Depth > 0
+		case "output":
+			out.Output = quantity(value)
+			isObject = isObject && out.Output > 0
+		case "memory":
+			out.Memory = quantity(value)
+			isObject = isObject && out.Memory > 0
 		default:
 			isObject = false
 		}
 	}
 	if !isObject {
 		f.errorf(rng, "lang.wrong_value", "Wrong limits",
-			`Write it as limits = { time = "1s", depth = 400, output = 4194304 }; output is in bytes.`)
+			`Write it as limits = { time = "1s", depth = 400, output = "4 MiB" }; with memory = "64 MiB" the script runs in a process of its own.`)
 	}
 	return out
+}
+
+// quantity is a whole number above zero, or a number of bytes such as "4 MiB"; 0 for what is neither.
+func quantity(v any) int {
+	if text, ok := v.(string); ok {
+		bytes, err := humanize.ParseBytes(text)
+		if err != nil || bytes > math.MaxInt32 {
+			return 0
+		}
+		return int(bytes)
+	}
+	d, ok := positive(v)
+	if !ok {
+		return 0
+	}
+	i, err := d.Int64()
+	if err != nil || i > math.MaxInt32 {
+		return 0
+	}
+	return int(i)
 }
 
 // keepSource makes a script's text known, for the snippets of diagnostics.

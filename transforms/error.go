@@ -15,7 +15,8 @@ import (
 type Error struct {
 	// Code is transform.threw, transform.rejected (the script's own ctx.fail), transform.timeout, transform.depth,
 	// transform.output, transform.regex, transform.inexact_number, transform.bad_value, transform.no_result,
-	// transform.no_default, transform.pending or transform.crashed.
+	// transform.no_default, transform.pending, transform.memory or
+	// transform.crashed.
 	Code    string
 	Message string
 	Field   string // what ctx.fail named
@@ -23,7 +24,7 @@ type Error struct {
 	Line    int    // from 1
 	Column  int    // from 1
 	Stack   string
-	Thrown  any // what was thrown, as a record value where it can be one
+	Thrown  any `json:"-"` // what was thrown, as a record value where it can be one
 }
 
 func (e *Error) Error() string {

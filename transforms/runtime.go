@@ -42,9 +42,11 @@ type Runtime struct {
 	refused *Error // what a guard stopped the script for
 
 	watch watch
+
+	worker *worker // that does it, when the budget wants one
 }
 
-// Runtime returns a fresh runtime: nothing of other batches is in it.
+// Runtime returns a fresh runtime: nothing of other batches is in it. Close it in the end.
 func (p *Program) Runtime(env Env) *Runtime {
 	if env.Log == nil {
 		env.Log = func(string, string) {}
@@ -57,6 +59,9 @@ func (p *Program) Runtime(env Env) *Runtime {
 func (r *Runtime) Call(ctx context.Context, rec any, meta map[string]any) (result any, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if r.program.budget.Memory > 0 {
+		return r.callWorker(ctx, rec, meta)
 	}
 	failed := r.guarded(ctx, func() *Error {
 		if f := r.prepare(); f != nil {
@@ -271,7 +276,7 @@ func (r *Runtime) guarded(ctx context.Context, f func() *Error) (failed *Error) 
 // broken tells whether the virtual machine was stopped somewhere in the middle.
 func (e *Error) broken() bool {
 	switch e.Code {
-	case "transform.timeout", "transform.depth", "transform.crashed", "transform.output", "transform.regex":
+	case "transform.timeout", "transform.depth", "transform.crashed", "transform.output", "transform.regex", "transform.memory":
 		return true
 	}
 	return false
@@ -308,6 +313,16 @@ func (w *watch) set(vm *goja.Runtime) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.vm = vm
+}
+
+// interrupt stops the call under way, if any, for a reason.
+func (w *watch) interrupt(reason *Error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.call != 0 && w.vm != nil {
+		w.up.Store(true)
+		w.vm.Interrupt(reason)
+	}
 }
 
 // start watches over a call that may use limit of processor time.

@@ -15,7 +15,7 @@ func (r *Runtime) thrown(err error) *Error {
 	switch {
 	case errors.As(err, &interrupted):
 		if f, ok := interrupted.Value().(*Error); ok {
-			return f
+			return f.at(interrupted.Stack())
 		}
 		limit, _ := interrupted.Value().(time.Duration)
 		return fault("transform.timeout", "the script took longer than %s", limit).at(interrupted.Stack())

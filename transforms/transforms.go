@@ -2,6 +2,8 @@
 package transforms
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -18,11 +20,15 @@ import (
 // MaxTime is the longest a Budget's Time may be.
 const MaxTime = 5 * time.Second
 
+// MinMemory is the least that a Budget's Memory may be.
+const MinMemory = 16 << 20
+
 // Budget bounds one call. Zero fields take the defaults: 1 s, depth 400 frames, 4 MiB of output.
 type Budget struct {
 	Time   time.Duration // of the processor, so that a busy machine stops nobody; at most MaxTime
 	Depth  int           // frames of the call stack
 	Output int           // bytes of JSON
+	Memory int           // bytes that a script may hold: it then runs in a process of its own; 0 = in this one, unbounded
 }
 
 func (b Budget) withDefaults() Budget {
@@ -46,6 +52,9 @@ type Program struct {
 	digest string
 	files  []string
 	code   *goja.Program
+
+	bundle  *bundled // for workers; nil when the budget wants none
+	workers workers
 }
 
 // Digest identifies the bundled source: equal digests, equal behaviour.
@@ -67,6 +76,12 @@ func Load(dir, path string, budget Budget) (*Program, diag.List) {
 		return nil, diag.List{{
 			Severity: diag.Error, Code: "transform.limits", Summary: "The time limit is too long",
 			Detail: fmt.Sprintf("A call may take %s at most; the limits say %s.", MaxTime, budget.Time),
+		}}
+	}
+	if budget.Memory != 0 && budget.Memory < MinMemory {
+		return nil, diag.List{{
+			Severity: diag.Error, Code: "transform.limits", Summary: "The memory limit is too small",
+			Detail: fmt.Sprintf("A script needs %d MiB at least.", MinMemory>>20),
 		}}
 	}
 	root, err := filepath.Abs(dir)
@@ -96,6 +111,9 @@ func Load(dir, path string, budget Budget) (*Program, diag.List) {
 		return nil, diags
 	}
 	p.code = compiled
+	if p.budget.Memory > 0 {
+		p.bundle = out
+	}
 	if d := b.try(p); d != nil {
 		return nil, append(diags, *d)
 	}
@@ -105,7 +123,13 @@ func Load(dir, path string, budget Budget) (*Program, diag.List) {
 // try runs the script's top level, to say at load time what could never work.
 func (b *bundler) try(p *Program) *diag.Diagnostic {
 	r := p.Runtime(Env{Now: time.Unix(0, 0).UTC(), Log: func(string, string) {}})
-	err := r.start()
+	defer r.Close()
+	var err *Error
+	if p.budget.Memory == 0 {
+		err = r.start()
+	} else if _, e := r.callWorker(context.Background(), nil, nil); e != nil && !errors.As(e, &err) {
+		err = p.lost("transform.crashed", e.Error())
+	}
 	if err == nil {
 		return nil
 	}

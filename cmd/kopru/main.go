@@ -12,6 +12,8 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+
+	"github.com/kopru-io/kopru/transforms"
 )
 
 // Exit codes; scripts rely on them.
@@ -42,6 +44,9 @@ type cli struct {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == transforms.WorkerArgument {
+		os.Exit(transforms.Work(os.Stdin, os.Stdout))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second one ends the process at once

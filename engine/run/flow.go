@@ -169,6 +169,7 @@ func (f *flow) admit(ctx context.Context, b *batch) {
 
 func (f *flow) shapeBatch(ctx context.Context, b *batch) {
 	vms := scripts{}
+	defer vms.close()
 	for _, it := range b.items {
 		if ctx.Err() != nil {
 			return
@@ -225,7 +226,9 @@ func (f *flow) deliver(ctx context.Context, b *batch, it, before *item) {
 		}
 	}
 	f.held.check(f.execution, it)
-	if err := f.advance(ctx, f.rest, it, scripts{}); err != nil {
+	vms := scripts{}
+	defer vms.close()
+	if err := f.advance(ctx, f.rest, it, vms); err != nil {
 		f.fail(err)
 		return
 	}

@@ -81,6 +81,8 @@ func (r *Runner) Plan(ctx context.Context, p *pipelines.Pipeline, opts PlanOptio
 	}
 	defer stream.Close() //nolint:errcheck // a plan that is full leaves the rest unread
 	plan := &Plan{Pipeline: p.Name, Sinks: map[string]state.SinkCounts{}}
+	vms := scripts{}
+	defer vms.close()
 	for {
 		b, err := stream.Next()
 		if errors.Is(err, io.EOF) {
@@ -89,7 +91,7 @@ func (r *Runner) Plan(ctx context.Context, p *pipelines.Pipeline, opts PlanOptio
 		if err != nil {
 			return nil, err
 		}
-		vms := scripts{}
+		vms.close()
 		for _, rec := range b.GetRecords() {
 			if opts.Key != "" && rec.GetKey() != opts.Key {
 				continue

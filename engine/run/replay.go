@@ -56,12 +56,14 @@ func (r *Runner) PlanReplay(ctx context.Context, p *pipelines.Pipeline, what Rep
 		return nil, err
 	}
 	plan := &Plan{Pipeline: p.Name, Sinks: map[string]state.SinkCounts{}}
+	vms := scripts{}
+	defer vms.close()
 	for part := range slices.Chunk(what.IDs, BatchSize) {
 		held, err := e.letters(ctx, part)
 		if err != nil {
 			return nil, err
 		}
-		vms := scripts{}
+		vms.close()
 		for _, it := range e.revive(held) {
 			if err := e.planItem(ctx, plan, it, vms); err != nil {
 				return nil, err
@@ -104,6 +106,8 @@ func (r *Runner) checkReplay(ctx context.Context, p *pipelines.Pipeline, what *R
 	for _, id := range what.IDs {
 		chosen[id] = true
 	}
+	vms := scripts{}
+	defer vms.close()
 	for part := range slices.Chunk(what.IDs, BatchSize) {
 		held, err := r.Store.Held(ctx, state.HeldFilter{Pipeline: p.Name, IDs: part, Limit: len(part)})
 		if err != nil {

@@ -16,6 +16,14 @@ import (
 // scripts holds the runtimes of one batch: one per script step, made at first use.
 type scripts map[*pipelines.Transform]*transforms.Runtime
 
+// close ends the batch: what comes next has fresh runtimes.
+func (s scripts) close() {
+	for _, vm := range s {
+		vm.Close()
+	}
+	clear(s)
+}
+
 // missing says that something a record needs is not in the target, and what the pipeline wants done about it.
 type missing struct {
 	step, entity string

@@ -96,6 +96,7 @@ var catalogue = map[string]string{
 	"transform.rejected":   "The script refused the record with ctx.fail.",
 	"transform.timeout":    "The script took longer than its limit. Raise limits.time, or let it do less.",
 	"transform.depth":      "The script's functions call each other too deeply, mostly without end.",
+	"transform.memory":     "The script holds more memory than its limit. Raise limits.memory, or let it keep less.",
 	"transform.output":     "The script's result is larger than its limit. Raise limits.output, or return less.",
 	"transform.inexact_number": "The script's result has a binary fraction, which money must not. Compute with " +
 		"Decimal from kopru/std.",

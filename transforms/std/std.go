@@ -22,10 +22,10 @@ var (
 	// A documented declaration: its comment, its kind, and as much of it as says what it is.
 	declaration = regexp.MustCompile(`(?ms)^(/\*\*(?:[^*]|\*[^/])*\*/\n)` +
 		`((?:export )?(function|interface|type|const) (?:[^\n]*\{\}$|[^\n]* \{$\n.*?^\}|.*?;$))`)
-	body        = regexp.MustCompile(`(?s) \{\n.*`)
-	constant    = regexp.MustCompile(`(?ms)^(export const \w+: \w+) = .*;$`)
-	optional    = regexp.MustCompile(`(\w+) = \d+`)
-	example     = regexp.MustCompile(`(?m)^ \* (\w.*\S) +// (.+)$`)
+	body     = regexp.MustCompile(`(?s) \{\n.*`)
+	constant = regexp.MustCompile(`(?ms)^(export const \w+: \w+) = .*;$`)
+	optional = regexp.MustCompile(`(\w+) = \d+`)
+	example  = regexp.MustCompile(`(?m)^ \* (\w.*\S) +// (.+)$`)
 )
 
 // Declarations says in TypeScript what the library has, with the comments of its sources, for editors.
