@@ -99,6 +99,8 @@ type Lookup struct {
 type Transform struct {
 	Name   string
 	Script *transforms.Program
+	Path   string      // of the script, as the project writes it
+	Input  *expr.Shape // what is known of the record that the script is given
 	Set    Expr
 	Vars   map[string]any // what the script sees as ctx.vars
 	Range  hcl.Range

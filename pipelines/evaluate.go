@@ -28,7 +28,11 @@ func (l *loader) evaluate(e hclsyntax.Expression) (any, bool) {
 	if len(l.roots(e, l.broken)) > 0 {
 		return nil, false
 	}
+	l.unset = false
 	v, err := compiled.Eval(&expr.Scope{})
+	if l.unset && l.opts.Detached {
+		return nil, false
+	}
 	if err != nil {
 		l.add(evaluationProblem(err, e.Range()))
 		return nil, false

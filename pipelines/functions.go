@@ -41,6 +41,7 @@ func (l *loader) envFunction() expr.Function {
 			if len(args) == 2 {
 				return args[1], nil
 			}
+			l.unset = true
 			return nil, fmt.Errorf("%s is not set in the environment; set it before you start kopru", name)
 		},
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	VarFiles []string          // --var-file, in order; later ones win
 	Env      func(string) (string, bool)
 	Version  string // kopru's own, for require { kopru = … }; "" = not checked
+	// Detached is for an editor's machine: that env() and secret() have no values there is no mistake, and what depends
+	// on them is not judged. The project can't be run then.
+	Detached bool
 }
 
 // nothing is the catalog of no connectors.
@@ -132,6 +135,7 @@ type loader struct {
 	maps      map[string]bool      // "var.x" declared as maps
 	origins   map[string]hcl.Range // where variables have their values from
 	alone     bool                 // var and local can't be referred to now
+	unset     bool                 // env() or secret() had no value
 }
 
 func (l *loader) add(diags ...diag.Diagnostic) { l.diags = append(l.diags, diags...) }

@@ -89,6 +89,7 @@ func (f *flow) transform(block *hclsyntax.Block) {
 		}
 		f.env.Shapes["record"] = nil
 	default:
+		s.Path, s.Input = script, f.env.Shapes["record"]
 		s.Script = f.script(script, budget, b.place("script"))
 		f.env.Shapes["record"] = nil
 	}

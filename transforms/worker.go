@@ -104,6 +104,9 @@ func (ws *workers) giveBack(w *worker) {
 
 // startWorker starts a process that knows nothing but the program: it is given no environment and no files.
 func startWorker(p *Program) (*worker, error) {
+	if len(os.Args) == 2 && os.Args[1] == WorkerArgument {
+		return nil, errors.New("this program does not know how to be a worker") // or it would start itself without end
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("the process of script %s: %w", p.name, err)

@@ -44,6 +44,7 @@ type Shape struct {
 	Open    bool              // the object may have other fields
 	Element *Shape            // of a list
 	Of      string            // whose it is, for messages: "order of mpluskassa"
+	Field   *protocol.Field   // what the connector says of it; nil when it is no connector's
 
 	keys   map[string]hcl.Range // where the fields of an object constructor stand
 	values map[string]hclsyntax.Expression
@@ -93,23 +94,23 @@ func ofFields(fields []*protocol.Field, of string) map[string]*Shape {
 
 func ofField(f *protocol.Field, of string) *Shape {
 	of = f.GetName() + " of " + of
-	object := &Shape{Kind: Object, Fields: ofFields(f.GetFields(), of), Open: len(f.GetFields()) == 0, Of: of}
+	object := &Shape{Kind: Object, Fields: ofFields(f.GetFields(), of), Open: len(f.GetFields()) == 0, Of: of, Field: f}
 	switch f.GetType() {
 	case protocol.FieldType_FIELD_TYPE_STRING, protocol.FieldType_FIELD_TYPE_DATE, protocol.FieldType_FIELD_TYPE_DATETIME:
-		return &Shape{Kind: String}
+		return &Shape{Kind: String, Field: f}
 	case protocol.FieldType_FIELD_TYPE_INTEGER, protocol.FieldType_FIELD_TYPE_DECIMAL:
-		return &Shape{Kind: Number}
+		return &Shape{Kind: Number, Field: f}
 	case protocol.FieldType_FIELD_TYPE_BOOL:
-		return &Shape{Kind: Bool}
+		return &Shape{Kind: Bool, Field: f}
 	case protocol.FieldType_FIELD_TYPE_OBJECT:
 		return object
 	case protocol.FieldType_FIELD_TYPE_LIST:
 		if len(f.GetFields()) > 0 {
-			return &Shape{Kind: List, Element: object}
+			return &Shape{Kind: List, Element: object, Field: f}
 		}
-		return &Shape{Kind: List}
+		return &Shape{Kind: List, Field: f}
 	}
-	return &Shape{}
+	return &Shape{Field: f}
 }
 
 // ShapeOf is what is known of a value: everything.

@@ -1,6 +1,9 @@
 /** What a Decimal can be made of. Text has a decimal point, such as "19.95" or "1e-3". */
 export type Numeric = number | string | Decimal;
 
+/** A number in a record: a Decimal where a JavaScript number would not be exact. Compute with Decimal(amount). */
+export type Amount = number | Decimal;
+
 /**
  * An exact decimal number: 0.1 plus 0.2 is 0.3. It never changes; every operation makes a new one. Amounts in a
  * record that a JavaScript number cannot hold exactly come as Decimals, and a Decimal in a result becomes a number

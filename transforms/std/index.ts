@@ -5,7 +5,7 @@
  * import { Decimal, splitStreet } from "kopru/std";
  */
 export { Decimal } from "./decimal";
-export type { DecimalClass, Numeric } from "./decimal";
+export type { Amount, DecimalClass, Numeric } from "./decimal";
 export { digits, cleanText, cutText, splitName } from "./text";
 export type { Name } from "./text";
 export { skuDigits, skuText } from "./sku";
