@@ -120,15 +120,26 @@ type Sink struct {
 	Match      Expr            // nil = no look-up before a create
 	Create     Expr            // nil = true
 	UpdateAll  bool            // an update may write every field of Set
-	Update     map[string]bool // the fields an update may write otherwise; empty = none
-	Protect    map[string]bool // fields an update never writes
+	Update     map[string]bool // the fields, or "field.inner", an update may write otherwise; empty = none
+	Protect    map[string]bool // fields, or "field.inner", an update never writes
 	Set        Expr            // an object; nil = the record
 	Link       Expr            // key of the link; nil = the record's key
 	Scope      string          // name under which links are kept, default "<pipeline>.<step>"
+	Pair       *Pair           // nil = the sink keeps its links to itself
 	Missing    string          // when nothing is found and Create is false: "dead_letter" (default), "park", "skip"
 	Several    string          // "dead_letter" (default), "first" (oldest)
 	Options    map[string]any
 	Range      hcl.Range
+}
+
+// Pair is what sinks share that keep the same two kinds of records alike: which record belongs to which.
+type Pair struct {
+	Name    string
+	From    string          // the kind of record the link key is the id of: "vismanet.books/customer"
+	Back    *Sink           // of another pipeline, writes what this one's key is the id of; nil = there is none
+	Direct  bool            // the pipeline reads the kind of From itself, not something about it
+	WinsAll bool            // where both sides changed a field, the source's value counts
+	Wins    map[string]bool // the fields, or "field.inner", for which it does otherwise; empty = the target's counts
 }
 
 // StepName returns the step's label.

@@ -176,26 +176,35 @@ func (f *flow) fieldType(have *expr.Shape, field *protocol.Field, rng hcl.Range)
 		fmt.Sprintf("It is of type %s, and this is of type %s. Convert it, or take another field.", fits[0], have.Kind))
 }
 
-// updateFields checks the names in update and protect.
+// updateFields checks the names in update, protect and wins: fields, or fields of an object such as "address.city".
 func (f *flow) updateFields(b *body, s *Sink) {
-	t := targetOf(s.Schema, s.Entity, s.Connection)
-	if t.open {
-		return
+	lists := map[string]map[string]bool{"update": s.Update, "protect": s.Protect}
+	if s.Pair != nil {
+		lists["wins"] = s.Pair.Wins
 	}
-	byName := map[string]*protocol.Field{}
-	for _, field := range t.fields {
-		byName[field.GetName()] = field
-	}
-	for attribute, names := range map[string]map[string]bool{"update": s.Update, "protect": s.Protect} {
+	for attribute, names := range lists {
 		for _, name := range sortedNames(names) {
 			rng := within(b.block.Body.Attributes[attribute], name)
-			field, ok := byName[name]
-			switch {
-			case !ok:
-				f.unknownField(name, rng, t, byName)
-			case attribute == "update" && !field.GetOnUpdate():
-				f.errorf(rng, "lang.unwritable_field", "Field \""+name+"\" can't be updated",
-					fmt.Sprintf("%s of %s can't be changed once it is there. Remove it from update.", name, t.of))
+			t := targetOf(s.Schema, s.Entity, s.Connection)
+			for rest, more := name, true; more && !t.open; {
+				var part string
+				part, rest, more = strings.Cut(rest, ".")
+				byName := map[string]*protocol.Field{}
+				for _, field := range t.fields {
+					byName[field.GetName()] = field
+				}
+				field, ok := byName[part]
+				if !ok {
+					f.unknownField(part, rng, t, byName)
+					break
+				}
+				if attribute == "update" && !field.GetOnUpdate() {
+					f.errorf(rng, "lang.unwritable_field", "Field \""+part+"\" can't be updated",
+						fmt.Sprintf("%s of %s can't be changed once it is there. Remove it from update.", part, t.of))
+					break
+				}
+				t = target{of: part + " of " + t.of, name: t.name, fields: field.GetFields(), open: len(field.GetFields()) == 0 && more &&
+					field.GetType() == protocol.FieldType_FIELD_TYPE_OBJECT}
 			}
 		}
 	}

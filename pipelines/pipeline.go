@@ -26,6 +26,7 @@ var stepTypes = []string{"source", "filter", "lookup", "transform", "sink", "on_
 
 func (l *loader) pipelines(blocks []*hclsyntax.Block) {
 	seen := map[string]hcl.Range{}
+	var all []*Pipeline
 	for _, block := range blocks {
 		name := block.Labels[0]
 		if first, ok := seen[name]; ok {
@@ -34,10 +35,13 @@ func (l *loader) pipelines(blocks []*hclsyntax.Block) {
 			continue
 		}
 		seen[name] = block.DefRange()
-		if p, enabled := l.pipeline(block); enabled {
+		p, enabled := l.pipeline(block)
+		all = append(all, p)
+		if enabled {
 			l.project.Pipelines = append(l.project.Pipelines, p)
 		}
 	}
+	l.pairs(all)
 }
 
 func (l *loader) pipeline(block *hclsyntax.Block) (*Pipeline, bool) {

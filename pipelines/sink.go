@@ -24,8 +24,9 @@ func (f *flow) sink(block *hclsyntax.Block) {
 	s.Link = orNil(f.compile(b, "link", "a text", expr.String, expr.Number))
 	s.Missing = b.word("missing", "dead_letter", "dead_letter", "park", "skip")
 	s.Several = b.word("several", "dead_letter", "dead_letter", "first")
-	f.update(b, s)
+	s.UpdateAll, s.Update = f.leave(b, "update")
 	s.Protect = b.names("protect")
+	f.pair(b, s)
 	if s.Schema != nil {
 		s.Options = f.settings(b, s.Schema.GetSinkOptions())
 		b.end()
@@ -72,27 +73,28 @@ func (f *flow) eachElement(b *body, s *Sink) {
 	f.env.Shapes["each"] = &expr.Shape{Kind: expr.Object, Fields: map[string]*expr.Shape{"key": {Kind: expr.Number}, "value": element}}
 }
 
-// update reads which fields an update may write: "all", "none" or a list.
-func (f *flow) update(b *body, s *Sink) {
-	v, rng, ok := b.public("update")
+// leave reads for which fields a sink may do something: "all", "none" or a list.
+func (f *flow) leave(b *body, name string) (all bool, some map[string]bool) {
+	v, rng, ok := b.public(name)
 	if !ok {
-		return
+		return false, nil
 	}
 	list, isList := v.([]any)
 	switch {
 	case v == "all":
-		s.UpdateAll = true
+		return true, nil
 	case v == "none" || v == nil:
 	case isList:
-		s.Update = f.set(list, rng, "update")
+		return false, f.set(list, rng, name)
 	default:
 		text, _ := v.(string)
 		f.add(diag.Diagnostic{
-			Severity: diag.Error, Code: "lang.wrong_value", Summary: "Wrong update",
-			Detail:  "update is \"all\", \"none\" or a list of fields' names, such as [\"name\", \"email\"].",
+			Severity: diag.Error, Code: "lang.wrong_value", Summary: "Wrong " + name,
+			Detail:  name + " is \"all\", \"none\" or a list of fields' names, such as [\"name\", \"email\"].",
 			Suggest: diag.Closest(text, []string{"all", "none"}), Subject: rng.Ptr(),
 		})
 	}
+	return false, nil
 }
 
 func (f *flow) checkSink(b *body, s *Sink, match, set *expr.Expr) {

@@ -70,6 +70,10 @@ func printPlan(w io.Writer, p *run.Plan) {
 					fmt.Fprintf(w, "      %s: %s → %s\n", change.Field, short(change.From), short(change.To))
 				}
 			}
+			for _, c := range e.Conflicts {
+				fmt.Fprintf(w, "  ! both   %-14s %-20s %s: %s here, %s there; the %s's counts\n", e.Entity, r.Key, c.Field, short(c.Source),
+					short(c.Target), c.Kept)
+			}
 		}
 	}
 	printSkips(w, p)

@@ -1,6 +1,10 @@
 package run
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
@@ -18,6 +22,8 @@ type Effect struct {
 	Fields    map[string]any  `json:"fields,omitempty"`    // of a create, in plans and stories
 	Changes   []record.Change `json:"changes,omitempty"`   // of an update
 	Protected []record.Change `json:"protected,omitempty"` // differences that are not ours to mend
+	Conflicts []Conflict      `json:"conflicts,omitempty"` // what both sides changed
+	Echo      bool            `json:"echo,omitempty"`      // the record is as we left it ourselves
 }
 
 // Actions of an Effect.
@@ -26,6 +32,9 @@ const (
 	ActionUpdate    = "update"
 	ActionUnchanged = "unchanged"
 )
+
+// codeConflict marks the activity of a record that was changed on both sides.
+const codeConflict = "pair.conflict"
 
 // item is one record on its way, and what became of it.
 type item struct {
@@ -95,10 +104,31 @@ func (it *item) finish() {
 		it.outcome, it.reason = state.Delivered, ""
 	}
 	for _, e := range it.effects {
+		if e.Echo && it.outcome == state.Unchanged {
+			it.reason = "our own change came back"
+		}
 		if e.Action != ActionUnchanged {
 			it.outcome, it.reason = state.Delivered, ""
 		}
 	}
+	for _, e := range it.effects {
+		if len(e.Conflicts) > 0 {
+			it.code, it.reason = codeConflict, conflictText(e)
+		}
+	}
+}
+
+// conflictText says which fields were changed on both sides, and whose value counts.
+func conflictText(e Effect) string {
+	fields := map[string][]string{}
+	for _, c := range e.Conflicts {
+		fields[c.Kept] = append(fields[c.Kept], c.Field)
+	}
+	text := "changed on both sides:"
+	for _, side := range slices.Sorted(maps.Keys(fields)) {
+		text += fmt.Sprintf(" %s (the %s's counts)", strings.Join(fields[side], ", "), side)
+	}
+	return text
 }
 
 // back puts the record back to how it was at an append-only sink, which writes when all steps are through.

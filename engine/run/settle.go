@@ -225,6 +225,13 @@ func detail(it *item) []byte {
 		if len(f.Protected) > 0 {
 			m["protected"] = fieldNames(f.Protected)
 		}
+		if len(f.Conflicts) > 0 {
+			conflicts := make([]any, len(f.Conflicts))
+			for i, c := range f.Conflicts {
+				conflicts[i] = map[string]any{"field": c.Field, "kept": c.Kept}
+			}
+			m["conflicts"] = conflicts
+		}
 		effects[i] = m
 	}
 	data, _ := record.Encode(map[string]any{"effects": effects}) // strings only

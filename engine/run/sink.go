@@ -21,7 +21,8 @@ type want struct {
 	linkKey string
 	hash    string
 	create  bool
-	claim   *claim // of the create, set where one may come
+	claim   *claim  // of the create, set where one may come
+	pair    *paired // nil = the sink is in no pair, or it need not be known
 }
 
 // upsert brings one remote record to what the sink wants: found by its link or its match, then left alone, updated
@@ -43,6 +44,22 @@ func (e *execution) upsert(ctx context.Context, s *pipelines.Sink, it *item, suf
 		}
 	}
 	if stands(s, w, link) {
+		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: link.TargetID})
+		return resulting(s, nil, w.fields, link.TargetID), nil
+	}
+	if s.Pair == nil {
+		return e.bring(ctx, s, it, w, link)
+	}
+	if w.pair, err = e.paired(ctx, s, w.linkKey); err != nil {
+		return nil, err
+	}
+	if link.TargetID == "" {
+		link.TargetID = w.pair.ID
+	}
+	switch {
+	case w.pair.ID != "" && w.pair.echo(it.scope.Slots[pipelines.SlotSource]):
+		return e.heard(ctx, s, it, w)
+	case stands(s, w, link):
 		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: link.TargetID})
 		return resulting(s, nil, w.fields, link.TargetID), nil
 	}
@@ -277,20 +294,24 @@ func (e *execution) write(
 	if found.GetId() == "" {
 		return nil, invalid("connector.no_id", "the connector of %s found a %s and does not say which", s.Connection.Address(), s.Entity)
 	}
-	changes, protected := split(s, record.Diff(have, w.fields))
+	if err := e.taken(ctx, s, w, found.GetId()); err != nil {
+		return nil, err
+	}
+	m := compare(s, w, have)
 	effect := Effect{
-		Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: found.GetId(), Changes: changes, Protected: protected,
+		Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: found.GetId(), Changes: m.changes, Protected: m.protected,
+		Conflicts: m.conflicts,
 	}
 	version := found.GetVersion()
 	if announced {
 		effect.Action = ActionCreate
 	}
-	if len(changes) > 0 {
+	if len(m.changes) > 0 {
 		effect.Action = ActionUpdate
 		if e.plan == nil {
 			result, err := e.send(ctx, s, it, &protocol.Op{
 				Operation: protocol.Operation_OPERATION_UPDATE, Key: it.record.GetKey(),
-				Id: found.GetId(), Version: version, Payload: changedFields(w.fields, changes),
+				Id: found.GetId(), Version: version, Payload: changedFields(m.fields, m.changes),
 			})
 			if err != nil {
 				return nil, err
@@ -298,12 +319,15 @@ func (e *execution) write(
 			version = result.GetVersion()
 		}
 	}
+	if err := e.keepPair(ctx, s, it, w, found.GetId(), m); err != nil {
+		return nil, err
+	}
 	e.effect(it, effect)
 	e.linked(it, s, w, found.GetId(), version)
 	if announced || w.claim.mine {
 		e.resolved(it, e.intent(s, it, w))
 	}
-	return resulting(s, have, overlay(w.fields, changes), found.GetId()), nil
+	return resulting(s, have, overlay(m.fields, m.changes), found.GetId()), nil
 }
 
 func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w want) (any, error) {
@@ -341,6 +365,11 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 	if err := e.answered(ctx, w, intent, result.GetId()); err != nil {
 		return nil, err
 	}
+	if s.Pair != nil {
+		if err := e.keepPair(ctx, s, it, w, result.GetId(), made(w.fields)); err != nil {
+			return nil, err
+		}
+	}
 	e.resolved(it, intent)
 	effect := Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, ID: result.GetId()}
 	if e.teller != nil {
@@ -376,41 +405,31 @@ func mayUpdate(s *pipelines.Sink) bool {
 	return s.Schema.GetCanUpdate() && (s.UpdateAll || len(s.Update) > 0)
 }
 
-// split separates the differences that the sink may mend from those that stay as they are.
-func split(s *pipelines.Sink, diff []record.Change) (changes, protected []record.Change) {
-	for _, c := range diff {
-		field := topField(c.Field)
-		if mayUpdate(s) && !s.Protect[field] && (s.UpdateAll || s.Update[field]) && writable(s.Schema, field) {
-			changes = append(changes, c)
+// compare finds what is to change in the target: all differences that the sink has leave to mend, or, where pipelines
+// write both ways, what the source has changed. What differs and stays, stays.
+func compare(s *pipelines.Sink, w want, have map[string]any) merged {
+	if s.Pair.BothWays() {
+		return w.pair.merge(s, have, w.fields)
+	}
+	m := merged{fields: clone(w.fields)}
+	if s.Pair != nil {
+		m.left = leavesOf(w.fields)
+	}
+	for _, c := range record.Diff(have, w.fields) {
+		if s.MayUpdate(c.Field) {
+			m.changes = append(m.changes, c)
 		} else {
-			protected = append(protected, c)
+			m.protected = append(m.protected, c)
+			put(m.fields, c.Field, c.From)
 		}
 	}
-	return changes, protected
-}
-
-func writable(entity *protocol.Entity, field string) bool {
-	for _, f := range entity.GetFields() {
-		if f.GetName() == field {
-			return f.GetOnUpdate()
-		}
-	}
-	return entity.GetOpenFields()
-}
-
-func topField(path string) string {
-	for i := range len(path) {
-		if path[i] == '.' || path[i] == '[' {
-			return path[:i]
-		}
-	}
-	return path
+	return m
 }
 
 func overlay(fields map[string]any, changes []record.Change) map[string]any {
 	out := map[string]any{}
 	for _, c := range changes {
-		out[topField(c.Field)] = fields[topField(c.Field)]
+		out[pipelines.TopField(c.Field)] = fields[pipelines.TopField(c.Field)]
 	}
 	return out
 }

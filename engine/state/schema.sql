@@ -25,6 +25,18 @@ CREATE TABLE IF NOT EXISTS links (
 );
 CREATE INDEX IF NOT EXISTS links_by_target ON links (scope, target_id);
 
+-- Which records of two systems belong together, a row for each direction. memory is what the direction knows of both
+-- sides, note what the other direction has left for it.
+CREATE TABLE IF NOT EXISTS pairs (
+  name   TEXT NOT NULL,
+  target TEXT NOT NULL,
+  key    TEXT NOT NULL,
+  id     TEXT NOT NULL,
+  memory TEXT NOT NULL,
+  note   TEXT NOT NULL,
+  PRIMARY KEY (name, target, key)
+);
+
 CREATE TABLE IF NOT EXISTS intents (
   target TEXT NOT NULL,
   match  TEXT NOT NULL,

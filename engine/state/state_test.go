@@ -22,6 +22,7 @@ var conformance = map[string]func(*testing.T, *state.Store){
 	"fence":           testFence,
 	"busy":            testBusy,
 	"links":           testLinks,
+	"pairs":           testPairs,
 	"intents":         testIntents,
 	"held":            testHeld,
 	"held again":      testHeldAgain,

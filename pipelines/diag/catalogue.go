@@ -48,6 +48,10 @@ var catalogue = map[string]string{
 	"lang.missing_field": "The entity can't be created without this field.",
 	"lang.no_match": "A sink without match can't tell whether a record is there already when the answer to a create is lost. The record then " +
 		"becomes a dead letter. Add match with what identifies it in the target.",
+	"lang.pair": "Sinks with the same pair keep records of two kinds alike. Each writes one kind, and reads the other, or says with " +
+		"link which record of the other kind it is about.",
+	"lang.no_winner": "Pipelines write both ways, and no sink has wins. Where both sides changed a field, the value counts that is in the " +
+		"target of the pipeline which notices first. Give one of the sinks wins.",
 
 	// ---- values
 	"lang.wrong_type":  "The value is of another type than is needed, such as a text where a number is needed.",
@@ -123,6 +127,10 @@ var catalogue = map[string]string{
 		"is not, replay the letter; if it is, discard the letter. A sink with match finds out by itself.",
 	"sink.announced_elsewhere": "Another node is creating the same record and has not said how that ended. Replay the letter " +
 		"when it has.",
+	"pair.taken": "Two records match one record of the other system, and only one of them can belong to it. Merge the two, or tell " +
+		"them apart in what match compares, then replay.",
+	"pair.conflict": "A field was changed in both systems since they last agreed. The sink with wins for the field decides whose value " +
+		"counts; the activity says whose did.",
 	"sink.not_an_object": "A sink writes fields, so what it is given must be an object. Look at set, or at what the script returns.",
 	"sink.not_a_list":    "for_each goes over a list. Put a single value in brackets: [value].",
 	"sink.no_key": "The sink's link has no value for this record, so its target could not be told from others'. Look at link, " +
