@@ -234,17 +234,17 @@ func writableLeaves(s *pipelines.Sink, read any) digests {
 // leaves are a record's values by path; what is inside an object counts by itself, a list as a whole.
 func leaves(fields map[string]any) map[string]any {
 	out := map[string]any{}
-	gather(out, "", fields)
+	flatten(out, "", fields)
 	return out
 }
 
-func gather(out map[string]any, path string, fields map[string]any) {
+func flatten(out map[string]any, path string, fields map[string]any) {
 	for name, value := range fields {
 		if path != "" {
 			name = path + "." + name
 		}
 		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
-			gather(out, name, inner)
+			flatten(out, name, inner)
 			continue
 		}
 		out[name] = value
