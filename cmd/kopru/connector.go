@@ -10,8 +10,9 @@ import (
 )
 
 func (c *cli) connectorCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "connector", Short: "Look at the connectors that are installed"}
+	cmd := &cobra.Command{Use: "connector", Short: "Look at connectors, and judge them"}
 	cmd.AddCommand(
+		c.acceptCommand(),
 		&cobra.Command{
 			Use:   "list",
 			Short: "List connectors with their version",

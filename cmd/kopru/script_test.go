@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			bridge, err := filepath.Abs("../../pipelines/mpluskassa-vismanet")
 			e.Setenv("KOPRU_CONNECTORS", binaries)
+			e.Setenv("BINARIES", binaries)
 			e.Setenv("BRIDGE", bridge)
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(binaries, "cache")) // manifests are asked for once
 			return err
