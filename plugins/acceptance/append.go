@@ -13,7 +13,7 @@ var appending = []check{
 		promise: "batches stand in the order they were sent, and each answer has a position",
 		try: func(ctx context.Context, t *trial) {
 			w := t.append(ctx, t.connect(ctx, t.host), "")
-			defer w.Close()
+			defer func() { _ = w.Close() }()
 			positions := map[string]bool{}
 			for range 3 {
 				positions[t.appendBatch(ctx, w)] = true

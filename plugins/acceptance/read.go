@@ -137,7 +137,7 @@ func (t *trial) readFrom(ctx context.Context, c *host.Connection, cursor string)
 	if err != nil {
 		return nil, err
 	}
-	defer stream.Close()
+	defer func() { _ = stream.Close() }()
 	got := &whole{}
 	for {
 		b, err := stream.Next()
@@ -224,7 +224,7 @@ func killedReading(ctx context.Context, t *trial) {
 	if err != nil {
 		t.fatalf("it can't be read: %v", err)
 	}
-	defer stream.Close()
+	defer func() { _ = stream.Close() }()
 	var before []*protocol.Record
 	var cursor string
 	for cursor == "" {
@@ -239,7 +239,10 @@ func killedReading(ctx context.Context, t *trial) {
 	kill(t.pid(h))
 	rest, err := t.readFrom(ctx, c, cursor)
 	for wait := time.Millisecond; err != nil && wait < time.Second; wait *= 2 { // the dead one may have to be noticed first
-		time.Sleep(wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
 		rest, err = t.readFrom(ctx, c, cursor)
 	}
 	if err != nil {

@@ -318,7 +318,7 @@ func (t *trial) batch(ctx context.Context, c *host.Connection, ops ...*protocol.
 	if err != nil {
 		t.fatalf("it can't be written: %v", err)
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	results, err := w.Write(ctx, ops)
 	if err != nil {
 		t.ears.hear("a failure", err.Error())
