@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -29,8 +30,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	command, args := run, os.Args[1:]
-	if len(args) > 0 && args[0] == "stats" {
-		command, args = stats, args[1:]
+	if len(args) > 0 {
+		switch args[0] {
+		case "stats":
+			command, args = stats, args[1:]
+		case "ask":
+			command, args = ask, args[1:]
+		}
 	}
 	err := command(ctx, args, os.Stdout, os.Stderr)
 	stop()
@@ -44,7 +50,8 @@ func main() {
 
 const about = `kopru-sandbox serves MplusKASSA and Visma.net ERP with a made-up shop's data, for demos and tests.
 Everything is kept in memory and gone when it stops; the same --seed gives the same shop again.
-"kopru-sandbox stats --env FILE" asks a running one what it holds.
+"kopru-sandbox stats --env FILE" asks a running one what it holds, and "kopru-sandbox ask --env FILE METHOD PATH [JSON]"
+plays the merchant: GET vismanet/items, PATCH mpluskassa/articles/4501 '{"description": "Trui"}'.
 
 `
 
@@ -253,14 +260,9 @@ func stats(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(*env)
+	origin, err := originIn(*env)
 	if err != nil {
-		return fmt.Errorf("--env: %w", err)
-	}
-	_, after, found := strings.Cut(string(text), "export MPLUSKASSA_URL='")
-	origin, _, ended := strings.Cut(after, "/mplus/'")
-	if !found || !ended {
-		return fmt.Errorf("--env: %s doesn't say where MplusKASSA is", *env)
+		return err
 	}
 	for _, system := range [][2]string{{"MplusKASSA", "mpluskassa"}, {"Visma.net", "vismanet"}} {
 		counts, err := fetch(ctx, origin+"/_sandbox/"+system[1]+"/stats")
@@ -271,6 +273,63 @@ func stats(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		if err := list(stdout, counts, "  "); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// originIn reads from an environment file where the sandbox is.
+func originIn(env string) (string, error) {
+	text, err := os.ReadFile(env)
+	if err != nil {
+		return "", fmt.Errorf("--env: %w", err)
+	}
+	_, after, found := strings.Cut(string(text), "export MPLUSKASSA_URL='")
+	origin, _, ended := strings.Cut(after, "/mplus/'")
+	if !found || !ended {
+		return "", fmt.Errorf("--env: %s doesn't say where MplusKASSA is", env)
+	}
+	return origin, nil
+}
+
+// ask calls the control API of one of the systems and shows the answer.
+func ask(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("kopru-sandbox ask", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	env := f.String("env", "sandbox.env", "`file` that the running sandbox wrote")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() < 2 || f.NArg() > 3 {
+		return errors.New("ask takes a method, a path such as vismanet/items and, where it changes something, JSON")
+	}
+	origin, err := originIn(*env)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, f.Arg(0), origin+"/_sandbox/"+f.Arg(1), strings.NewReader(f.Arg(2)))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("%s: %s", resp.Status, bytes.TrimSpace(answer))
+	}
+	rows := []json.RawMessage{answer} // a list is shown a line each
+	if json.Unmarshal(answer, &rows) != nil {
+		rows = []json.RawMessage{answer}
+	}
+	for _, row := range rows {
+		if _, err := fmt.Fprintln(stdout, strings.TrimSpace(string(row))); err != nil {
 			return err
 		}
 	}

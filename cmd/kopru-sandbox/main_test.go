@@ -158,3 +158,28 @@ func TestSetsQuirks(t *testing.T) {
 		}
 	}
 }
+
+func TestAsk(t *testing.T) {
+	t.Parallel()
+	env, stop := start(t, "--orders", "0")
+	say := func(args ...string) (string, error) {
+		var out strings.Builder
+		err := ask(t.Context(), append([]string{"--env", env["file"]}, args...), &out, io.Discard)
+		return out.String(), err
+	}
+	if out, err := say("PATCH", "mpluskassa/articles/4501", `{"description":"Trui"}`); err != nil {
+		t.Error(out, err)
+	}
+	if out, err := say("GET", "mpluskassa/articles"); err != nil || strings.Count(out, "\n") < 20 || !strings.Contains(out, `"description":"Trui"`) {
+		t.Error(out, err)
+	}
+	if _, err := say("PATCH", "vismanet/items/NIETS", `{"price":"1"}`); err == nil || !strings.Contains(err.Error(), "there is no item") {
+		t.Error(err)
+	}
+	if _, err := say("GET"); err == nil {
+		t.Error("a path is needed")
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}

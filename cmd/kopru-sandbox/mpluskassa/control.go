@@ -31,6 +31,9 @@ func (s *Server) Control() http.Handler {
 	mux.HandleFunc("POST /orders", s.addOrders)
 	mux.HandleFunc("POST /orders/{id}/cancel", s.cancelOrder)
 	mux.HandleFunc("PATCH /relations/{number}", s.patchRelation)
+	mux.HandleFunc("GET /articles", s.listArticles)
+	mux.HandleFunc("PATCH /articles/{number}", s.patchArticle)
+	mux.HandleFunc("GET /groups", s.listGroups)
 	return mux
 }
 
@@ -151,22 +154,10 @@ func (s *Server) patchRelation(w http.ResponseWriter, r *http.Request) {
 	if !receive(w, r, &fields) {
 		return
 	}
-	change := el("relation")
-	for name, v := range fields {
-		f := s.contract.structures["Relation"].field(name)
-		if f == nil || f.structure != nil || slices.Contains(readOnlyRelation(), name) {
-			refuse(w, fmt.Errorf("%q is not a field of a relation that can be changed here", name))
-			return
-		}
-		text, ok := fmt.Sprint(v), true
-		if f.kind != "string" {
-			text, ok = scalar(text, f)
-		}
-		if !ok {
-			refuse(w, fmt.Errorf("%v is not a value of %s", v, name))
-			return
-		}
-		change.add(val(name, text))
+	change, err := s.change("Relation", fields, readOnlyRelation())
+	if err != nil {
+		refuse(w, err)
+		return
 	}
 	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	s.mu.Lock()
@@ -178,6 +169,26 @@ func (s *Server) patchRelation(w http.ResponseWriter, r *http.Request) {
 	}
 	s.till.changeRelation(rel, change)
 	send(w, http.StatusOK, map[string]any{"number": number, "sync_marker": rel.num("syncMarker")})
+}
+
+// change makes an element of fields of a type.
+func (s *Server) change(of string, fields map[string]any, readOnly []string) (*element, error) {
+	change := el("change")
+	for name, v := range fields {
+		f := s.contract.structures[of].field(name)
+		if f == nil || f.structure != nil || slices.Contains(readOnly, name) {
+			return nil, fmt.Errorf("%q is not a field of %s that can be changed here", name, of)
+		}
+		text, ok := fmt.Sprint(v), true
+		if f.kind != "string" {
+			text, ok = scalar(text, f)
+		}
+		if !ok {
+			return nil, fmt.Errorf("%v is not a value of %s", v, name)
+		}
+		change.add(val(name, text))
+	}
+	return change, nil
 }
 
 func receive(w http.ResponseWriter, r *http.Request, into any) bool {

@@ -22,7 +22,7 @@ func (t *till) getDatabaseVersion(*element) (*element, error) {
 
 func (t *till) getCurrentSyncMarkers(*element) (*element, error) {
 	return el(
-		"", val("articleSyncMarker", t.articleMarker), val("articleGroupSyncMarker", len(t.shop.ArticleGroups)),
+		"", val("articleSyncMarker", t.articleMarker), val("articleGroupSyncMarker", t.groupMarker),
 		val("relationSyncMarker", t.relationMarker), val("employeeSyncMarker", len(t.shop.Employees)),
 		val("invoiceSyncMarker", 0),
 		val("receiptSyncMarker", 0), val("orderSyncMarker", t.orderMarker), val("proposalSyncMarker", 0),
@@ -171,54 +171,4 @@ func (t *till) getTurnoverGroups(*element) (*element, error) {
 		))
 	}
 	return el("", list), nil
-}
-
-// getArticleGroups answers with whole trees: those in which a group has the marker asked for or a higher one.
-func (t *till) getArticleGroups(req *element) (*element, error) {
-	r := req.get("request")
-	wanted := r.numbers("groupNumbers")
-	list := el("articleGroupList")
-	for _, g := range t.shop.ArticleGroups {
-		if g.Parent != 0 || len(wanted) > 0 && !wanted[int64(g.Number)] {
-			continue
-		}
-		if tree, marker := t.groupTree(g, r.flag("retrieveArticleNumbers")); marker >= r.num("syncMarker") {
-			list.add(tree)
-		}
-	}
-	return el("", list), nil
-}
-
-func (t *till) groupTree(g shop.Group, withArticles bool) (*element, int64) {
-	subs := el("subGroupList")
-	highest, place := int64(0), 1
-	for i, sub := range t.shop.ArticleGroups {
-		if sub.Number == g.Number {
-			highest, place = max(highest, int64(i+1)), i+1
-		}
-		if sub.Parent == g.Number {
-			tree, marker := t.groupTree(sub, withArticles)
-			subs.add(tree)
-			highest = max(highest, marker)
-		}
-	}
-	products, articles := el("productNumbers"), el("articleNumbers")
-	for _, p := range t.products {
-		if !p.numbers("groupNumbers")[int64(g.Number)] {
-			continue
-		}
-		products.add(val("number", p.num("productNumber")))
-		for _, a := range articlesOf(p) {
-			articles.add(val("number", a.num("articleNumber")))
-		}
-	}
-	e := el(
-		"articleGroups", val("groupNumber", g.Number), val("syncMarker", place), val("name", g.Name),
-		val("text", ""), subs,
-		val("sortOrder", place), products,
-	)
-	if withArticles {
-		e.add(articles)
-	}
-	return e, highest
 }

@@ -28,10 +28,11 @@ func (t *till) addProducts() {
 			"product", val("productNumber", p.Number), val("syncMarker", t.nextArticleMarker()),
 			val("description", p.Description), val("extraText", ""), list,
 		)
-		for i, g := range p.Groups {
-			e.add(val("groupNumbers", g))
-			e.add(el("sortOrderGroupList", el("sortOrderGroup", val("groupNumber", g), val("sortOrder", i+1))))
+		var groups []int64
+		for _, g := range p.Groups {
+			groups = append(groups, int64(g))
 		}
+		t.setGroups(e, groups)
 		t.products = append(t.products, e)
 	}
 }

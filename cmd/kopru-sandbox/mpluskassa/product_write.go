@@ -1,6 +1,11 @@
 package mpluskassa
 
-import "github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
+import (
+	"maps"
+	"slices"
+
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
+)
 
 // readOnlyArticle are the fields that only the server fills.
 func readOnlyArticle() []string {
@@ -29,6 +34,7 @@ func (t *till) createProduct(req *element) (*element, error) {
 	}
 	p := el("product", val("productNumber", number), el("articleList"))
 	p.merge(sent, "productNumber", "syncMarker", "articleList")
+	t.setGroups(p, slices.Collect(maps.Keys(sent.numbers("groupNumbers"))))
 	t.products = append(t.products, p)
 	p.put(val("syncMarker", t.nextArticleMarker()))
 	out := el("", val("result", "CREATE-PRODUCT-RESULT-OK"), val("productNumber", number))
@@ -51,6 +57,9 @@ func (t *till) updateProduct(req *element) (*element, error) {
 		return answer(message, "The article can't be saved."), nil
 	}
 	p.merge(sent, "productNumber", "syncMarker", "articleList")
+	if sent.has("groupNumbers") {
+		t.setGroups(p, slices.Collect(maps.Keys(sent.numbers("groupNumbers"))))
+	}
 	p.put(val("syncMarker", t.nextArticleMarker()))
 	out := el("", val("result", "UPDATE-PRODUCT-RESULT-OK"))
 	for _, a := range articlesOf(sent) {
@@ -63,16 +72,22 @@ func (t *till) updateProduct(req *element) (*element, error) {
 	return out.add(t.moment("changeTimestamp", t.now()), val("syncMarker", t.articleMarker), val("errorMessage", "")), nil
 }
 
-// checkArticles refuses numbers of other products, numbers named twice, and VAT codes the till doesn't have.
+// checkArticles refuses numbers of other products, numbers named twice, and what the till doesn't have: VAT codes,
+// custom fields and groups.
 func (t *till) checkArticles(sent, product *element) (result string, ok bool) {
 	named := make(map[int64]bool)
+	for n := range sent.numbers("groupNumbers") {
+		if t.group(n) == nil {
+			return "FAILED", false
+		}
+	}
 	for _, a := range articlesOf(sent) {
 		number := a.num("articleNumber")
 		if known, owner := t.article(number); known != nil && owner != product || number != 0 && named[number] {
 			return "FAILED-ARTICLE-NUMBER-ALREADY-TAKEN", false
 		}
 		named[number] = true
-		if _, known := t.shop.Percent(int(a.num("vatCode"))); a.has("vatCode") && !known || a.num("turnoverGroup") > 999 {
+		if _, known := t.shop.Percent(int(a.num("vatCode"))); a.has("vatCode") && !known || a.num("turnoverGroup") > 999 || !typed(a) {
 			return "FAILED", false
 		}
 	}

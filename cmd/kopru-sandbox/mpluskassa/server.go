@@ -145,7 +145,7 @@ func (s *Server) refuse(err error) reply {
 
 // isWrite tells operations that change the till.
 func isWrite(operation string) bool {
-	for _, verb := range []string{"create", "update", "cancel", "set"} {
+	for _, verb := range []string{"create", "update", "cancel", "set", "new", "delete", "add", "replace"} {
 		if strings.HasPrefix(operation, verb) {
 			return true
 		}

@@ -2,6 +2,7 @@ package mpluskassa
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,11 +23,12 @@ type till struct {
 	relations []*element
 	byNumber  map[int64]*element // relations
 	products  []*element
+	groups    []*group
 	stocks    []*stock
 	movements []movement
 
 	// The heads of the sequences.
-	orderMarker, relationMarker, articleMarker, stockID int64
+	orderMarker, relationMarker, articleMarker, groupMarker, stockID int64
 
 	known struct{ relations, orders int } // how many of the shop's are here already
 }
@@ -44,6 +46,7 @@ func newTill(s *shop.Shop, opts Options) *till {
 		shop: s, opts: opts, byID: make(map[string]*order), byExtID: make(map[string]*order),
 		replies: make(map[string]*element), byNumber: make(map[int64]*element),
 	}
+	t.addGroups()
 	t.addProducts()
 	t.takeOver()
 	for _, o := range s.Tables {
@@ -122,7 +125,7 @@ func mix[T any](items []T) { slices.Reverse(items[len(items)/3:]) }
 
 // handlers are the operations by name.
 func (t *till) handlers() map[string]handler {
-	return map[string]handler{
+	out := map[string]handler{
 		"getApiVersion": t.getAPIVersion, "getDatabaseVersion": t.getDatabaseVersion,
 		"getCurrentSyncMarkers": t.getCurrentSyncMarkers,
 		"getBranches":           t.getBranches, "getAvailableTerminalList": t.getAvailableTerminalList,
@@ -130,8 +133,10 @@ func (t *till) handlers() map[string]handler {
 		"getPaymentMethods": t.getPaymentMethods, "getPaymentMethodsV2": t.getPaymentMethods,
 		"getDeliveryMethods": t.getDeliveryMethods, "getDeliveryMethodsV2": t.getDeliveryMethods,
 		"getOrderCategories": t.getOrderCategories, "getTurnoverGroups": t.getTurnoverGroups,
-		"getArticleGroups": t.getArticleGroups,
-		"getOrders":        t.getOrders, "getOrder": t.getOrder, "findOrder": t.findOrder,
+		"getArticleGroups": t.getArticleGroups, "getArticleGroupChanges": t.getArticleGroupChanges,
+		"newArticleGroup": t.newArticleGroup, "updateArticleGroup": t.updateArticleGroup,
+		"deleteArticleGroup": t.deleteArticleGroup, "getCustomFieldLists": t.getCustomFieldLists,
+		"getOrders": t.getOrders, "getOrder": t.getOrder, "findOrder": t.findOrder,
 		"getOrdersByExtOrderIds": t.getOrdersByExtOrderIDs,
 		"createOrder":            t.createOrder, "createOrderV2": t.createOrderV2, "createOrderV3": t.createOrderV3,
 		"updateOrder": t.updateOrder, "cancelOrder": t.cancelOrder, "cancelOrderV2": t.cancelOrderV2,
@@ -142,4 +147,6 @@ func (t *till) handlers() map[string]handler {
 		"getStock": t.getStock, "setStock": t.setStock, "updateStock": t.updateStock,
 		"getStockHistory": t.getStockHistory, "getStockHistoryV2": t.getStockHistory,
 	}
+	maps.Copy(out, t.memberHandlers())
+	return out
 }

@@ -24,6 +24,7 @@ type books struct {
 	shipments  *shelf[*shipment]
 	payments   *shelf[*payment]
 	attributes []*attribute
+	categories []*category // of sales
 
 	invoices, creditNotes *shelf[*document]
 
@@ -39,14 +40,18 @@ type books struct {
 // newBooks are the books of a company that has been set up and knows nobody yet. Identifiers start where they all have
 // as many digits, so that they sort as text.
 func newBooks(now func() time.Time) *books {
-	return &books{
-		now: now, setup: newSetup(), attributes: newAttributes(),
+	b := &books{
+		now: now, setup: newSetup(), attributes: newAttributes(), categories: newCategories(),
 		customers: newShelf[*customer](), contacts: newShelf[*contact](), items: newShelf[*item](), orders: newShelf[*order](),
 		shipments: newShelf[*shipment](), payments: newShelf[*payment](), invoices: newShelf[*document](),
 		creditNotes:      newShelf[*document](),
 		customersByEmail: make(index[*customer]), itemsByAlternate: make(index[*item]), ordersByRefNo: make(index[*order]),
 		version: 100_000, lastID: 1_000_000, lastNumbers: make(map[string]int),
 	}
+	for _, a := range b.attributes {
+		a.created, a.modified = b.setup.at, b.setup.at
+	}
+	return b
 }
 
 // stamp is what every stored record carries.

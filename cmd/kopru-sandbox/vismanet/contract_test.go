@@ -113,7 +113,7 @@ func (c *contract) conform(t *testing.T, at string, n *node, v any, strictNull b
 
 // samples give each route parameter a value that is there.
 var samples = strings.NewReplacer("{customerCd}", "10002", "{internalID}", "1000001", "{contactId}", "CONTACT",
-	"{inventoryNumber}", "TRUI-M", "{type}", "SO",
+	"{inventoryNumber}", "TRUI-M", "{type}", "SO", "{attributeId}", "COLOR", "{categoryId}", "7",
 	"{orderId}", "000001", "{lineId}", "1", "{orderType}", "SO", "{orderNbr}", "000001", "{shipmentNumber}", "000001",
 	"{paymentNumber}", "400001", "customerinvoice/{number}", "customerinvoice/200001", "{number}", "300001")
 
@@ -226,7 +226,7 @@ func TestBodiesOfTheERPAPI(t *testing.T) {
 	t.Parallel()
 	c := readContract(t, "erp-v1v2_derived-2025-12.facts.json")
 	for _, s := range []*schema{
-		customerUpdate, contactUpdate, itemUpdate, alternateUpdate, invoiceUpdate, creditNoteUpdate, paymentUpdate, releasePayment,
+		customerUpdate, contactUpdate, itemUpdate, alternateUpdate, attributeUpdate, invoiceUpdate, creditNoteUpdate, paymentUpdate, releasePayment,
 		createShipmentAction,
 	} {
 		c.compareWrapped(t, s)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ func (s *Server) Control() http.Handler {
 		"DELETE /tokens":            func(*http.Request) (any, error) { s.tokens.revoke(); return nil, nil },
 		"POST /items":               s.controlAddItem,
 		"PATCH /items/{number}":     s.controlChangeItem,
+		"PUT /categories/{id}":      s.controlPutCategory,
+		"GET /attributes":           func(*http.Request) (any, error) { return s.controlAttributes(), nil },
 		"PATCH /customers/{number}": s.controlChangeCustomer,
 		"GET /documents":            func(*http.Request) (any, error) { return s.controlDocuments(), nil },
 		"GET /payments":             func(*http.Request) (any, error) { return s.controlPayments(), nil },
@@ -169,6 +172,7 @@ func (s *Server) controlItems() []object {
 		}
 		out = append(out, object{
 			"number": i.number, "description": i.description, "class": i.class, "status": i.status,
+			"type": i.kind, "body": i.plain.text("body"), "attributes": maps.Clone(i.attributes), "categories": slices.Clone(i.categories),
 			"taxCategory": i.category, "unit": i.baseUnit,
 			"price": plain(i.price), "stock": stock, "alternates": alternates, "modified": utc(i.modified),
 		})
@@ -191,8 +195,10 @@ func (s *Server) controlAddFault(r *http.Request) (any, error) {
 }
 
 var (
-	controlItem = newSchema("Item", bare(text, "number description class taxCategory unit ean price"),
-		bareEnum("status", itemStatuses), bare(anyObject, "stock"))
+	controlItem = newSchema("Item", bare(text, "number description body class taxCategory unit ean price recommendedPrice"),
+		bareEnum("status", itemStatuses), bare(anyObject, "stock attributes"), bare(textList, "categories"))
+
+	controlCategory = newSchema("Category", bare(text, "description"), bare(integer, "parent sortOrder"))
 
 	controlShipment = newSchema("Shipment", bare(text, "type number"), bare(boolean, "invoice"), bare(anyObject, "quantities"))
 
@@ -271,6 +277,7 @@ func (s *Server) controlItem(i *item, v values, isNew bool) error {
 	change := values{}
 	for name, to := range map[string]string{
 		"class": "itemClass", "taxCategory": "vatCode", "unit": "baseUnit", "description": "description", "status": "status",
+		"body": "body",
 	} {
 		if v.has(name) {
 			change[to] = v[name]
@@ -285,6 +292,24 @@ func (s *Server) controlItem(i *item, v values, isNew bool) error {
 			return err
 		}
 		change["defaultPrice"] = price
+	}
+	if p := v.text("recommendedPrice"); p != "" {
+		price, err := parseDecimal(p)
+		if err != nil {
+			return err
+		}
+		i.recommended = price
+	}
+	attributes, _ := v["attributes"].(object)
+	var lines []values
+	for id, value := range attributes {
+		lines = append(lines, values{"attributeId": id, "attributeValue": fmt.Sprint(value)})
+	}
+	if lines != nil {
+		change["attributeLines"] = lines
+	}
+	if err := s.controlItemCategories(i, v); err != nil {
+		return err
 	}
 	if ean := v.text("ean"); ean != "" {
 		change["crossReferences"] = []values{{"operation": "Insert", "alternateType": "Barcode", "alternateID": ean}}

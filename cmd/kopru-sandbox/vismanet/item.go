@@ -16,7 +16,8 @@ type item struct {
 	class, postingClass, category                  string
 	baseUnit, salesUnit, purchaseUnit              string
 	defaultWarehouse, defaultIssue, defaultReceipt string
-	price                                          *apd.Decimal
+	price, recommended                             *apd.Decimal
+	categories                                     []int
 	plain                                          values // fields that read and write under one name
 	packaging, intrastat                           values
 	accounts                                       map[string]string
@@ -147,7 +148,7 @@ var itemParts = map[string]func(s *Server, i *item, o object){
 	"expandAccountInformation": func(s *Server, i *item, o object) { o["accountInformation"] = s.renderAccounts(i) },
 	"expandInventoryUnits":     func(_ *Server, _ *item, o object) { o["inventoryUnits"] = []object{} },
 	"expandSupplierDetails":    func(_ *Server, _ *item, o object) { o["supplierDetails"] = []object{} },
-	"expandSalesCategories":    func(_ *Server, _ *item, o object) { o["salesCategories"] = []object{} },
+	"expandSalesCategories":    func(s *Server, i *item, o object) { o["salesCategories"] = s.renderItemCategories(i) },
 	"expandNote":               func(_ *Server, i *item, o object) { putText(o, "note", i.plain.text("note")) },
 }
 
@@ -181,6 +182,9 @@ func (s *Server) renderItem(i *item, wants func(part string) bool) object {
 		if w := b.warehouse(id); w != nil {
 			o[name] = object{"id": w.id, "description": w.description}
 		}
+	}
+	if i.recommended != nil {
+		o["recommendedPrice"] = plain(i.recommended)
 	}
 	for part, put := range itemParts {
 		if wants(part) {
@@ -262,10 +266,14 @@ func (s *Server) listItems(r *request) response {
 	if err != nil {
 		return s.refuseWith(400, err.Error())
 	}
+	category, err := intParam(r, "salesCategory", 0)
+	if err != nil {
+		return s.refuseWith(400, err.Error())
+	}
 	number, status, description, kinds := r.param("inventoryNumber"), r.param("status"), r.param("description"), r.params("inventoryTypes")
 	keep := func(i *item) bool {
 		return equalFilter(i.number, number) && equalFilter(i.status, status) && containsFold(i.description, description) &&
-			wantedBy(kinds, i.kind) && hasAttributes(i.attributes, attributes) && i.stockChanged(stocked)
+			wantedBy(kinds, i.kind) && (category == 0 || slices.Contains(i.categories, category)) && hasAttributes(i.attributes, attributes) && i.stockChanged(stocked)
 	}
 	wants := func(part string) bool {
 		if v := r.param(part); v != "" {

@@ -1,9 +1,6 @@
 package vismanet
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // lookup is one list of the setup, read only. Its single records have the list's path and their key.
 type lookup struct {
@@ -19,18 +16,18 @@ type lookup struct {
 type entryOf struct {
 	stamp
 	id   string
-	body object
+	body func() object
 }
 
 func (e *entryOf) key() string { return e.id }
 
-func (e *entryOf) render() object { return maps.Clone(e.body) }
+func (e *entryOf) render() object { return e.body() }
 
 // entriesOf makes a list's records; the setup never changes, so that this is done once.
 func entriesOf[T any](s *Server, all []*T, id func(*T) string, render func(*T) object) []*entryOf {
 	out := make([]*entryOf, 0, len(all))
 	for _, t := range all {
-		out = append(out, &entryOf{stamp: stamp{created: s.books.setup.at, modified: s.books.setup.at}, id: id(t), body: render(t)})
+		out = append(out, &entryOf{stamp: stamp{created: s.books.setup.at, modified: s.books.setup.at}, id: id(t), body: func() object { return render(t) }})
 	}
 	return out
 }
@@ -65,10 +62,6 @@ func (s *Server) classLookups() []*lookup {
 			entries: entriesOf(s, b.postingClasses, idOf, func(n *named) object {
 				return object{"id": n.id, "description": n.description}
 			}),
-		},
-		{
-			path: "/v1/attribute", single: true, paged: true,
-			entries: entriesOf(s, s.books.attributes, func(a *attribute) string { return a.id }, s.renderAttribute),
 		},
 		{
 			path: "/v1/salesordertype", single: true, paged: true,
@@ -175,18 +168,6 @@ func (s *Server) placeLookups() []*lookup {
 				}
 			}),
 		},
-	}
-}
-
-func (s *Server) renderAttribute(a *attribute) object {
-	details := make([]object, 0, len(a.choices))
-	for i, c := range a.choices {
-		details = append(details, object{"valueId": c.id, "description": c.description, "sortOrder": i + 1, "disabled": false})
-	}
-	at := s.instant(s.books.setup.at)
-	return object{
-		"attributeID": a.id, "description": a.description, "controlType": a.control, "internal": false, "details": details,
-		"createdDateTime": at, "lastModifiedDateTime": at,
 	}
 }
 

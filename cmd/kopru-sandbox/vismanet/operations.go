@@ -1,5 +1,7 @@
 package vismanet
 
+import "maps"
+
 import "strings"
 
 // apiRoutes are the operations of the ERP API. A list of the setup has two: the list and its records.
@@ -47,6 +49,16 @@ func (s *Server) apiRoutes() map[string]handlerFunc {
 		routes["DELETE "+l.path+"{number}"] = s.deleteDocument(l)
 		routes["POST "+l.path+"{number}/action/release"] = s.releaseDocument(l)
 	}
+	maps.Copy(routes, map[string]handlerFunc{
+		"GET /v1/attribute":                       s.listAttributes,
+		"POST /v1/attribute":                      s.postAttribute,
+		"GET /v1/attribute/{attributeId}":         s.getAttribute,
+		"PUT /v1/attribute/{attributeId}":         s.putAttribute,
+		"DELETE /v1/attribute/{attributeId}":      s.deleteAttribute,
+		"GET /v1/salescategory":                   s.listCategories,
+		"GET /v1/salescategory/{categoryId}":      s.getCategory,
+		"GET /v1/salescategory/{categoryId}/item": s.listCategoryItems,
+	})
 	for _, l := range s.lookups() {
 		routes["GET "+l.path] = s.listLookup(l)
 		if l.single {

@@ -226,7 +226,7 @@ func (s *setup) addClasses() {
 	s.itemClasses = []*itemClass{
 		{
 			"HANDEL", "Handelsgoederen", "FinishedGoodItem", "HANDEL", "03", "STK",
-			[]string{"COLOR", "SIZE", "SEIZOEN", "LEVERBAAR", "WEBSHOP"},
+			[]string{"COLOR", "SIZE", "SEIZOEN", "LEVERBAAR", "WEBSHOP", "FAMILIE", "WEBGROEP"},
 		},
 		{"NIETVRD", "Niet-voorraad", "NonStockItem", "DIENST", "03", "STK", []string{"WEBSHOP"}},
 		{"DIENST", "Diensten", "ServiceItem", "DIENST", "03", "UUR", nil},
