@@ -169,6 +169,21 @@ func (l *loader) noSecret(e hclsyntax.Expression) {
 			"Here it would be stored and shown with every record. Secrets belong in the settings of a connection.")
 		return
 	}
+	if callsSecret(e) {
+		l.errorf(e.Range(), "lang.sensitive", "secret() can't be used here",
+			"Here it would be stored and shown with every record. Secrets belong in the settings of a connection.")
+	}
+}
+
+// callsSecret tells whether an expression takes a secret out of the project's file.
+func callsSecret(e hclsyntax.Expression) bool {
+	found := false
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		call, ok := n.(*hclsyntax.FunctionCallExpr)
+		found = found || ok && call.Name == "secret"
+		return nil
+	})
+	return found
 }
 
 // secret remembers what must never be shown.
@@ -200,7 +215,8 @@ func (l *loader) plainSecret(e hclsyntax.Expression, name string) {
 	}
 	l.add(diag.Diagnostic{
 		Severity: diag.Warning, Code: "lang.plain_secret", Summary: name + " is a secret in plain text",
-		Detail:  "Whoever sees this file can use it. Take it from the environment: env(\"" + strings.ToUpper(name) + "\").",
+		Detail: "Whoever sees this file can use it. Keep it with kopru secret set " + strings.ToUpper(name) + " and write secret(\"" +
+			strings.ToUpper(name) + "\"), or take it from the environment with env().",
 		Subject: e.Range().Ptr(),
 	})
 }

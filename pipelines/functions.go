@@ -16,7 +16,7 @@ import (
 func Functions() []expr.Function {
 	l := &loader{project: &Project{}}
 	all := expr.Functions()
-	for _, f := range []expr.Function{l.envFunction(), l.fileFunction()} {
+	for _, f := range []expr.Function{l.envFunction(), l.fileFunction(), l.secretFunction()} {
 		all[f.Name] = f
 	}
 	out := make([]expr.Function, 0, len(all))
@@ -63,6 +63,30 @@ func (l *loader) fileFunction() expr.Function {
 				return nil, fmt.Errorf("%s can't be read: %w", name, problem.Err)
 			}
 			return string(data), err
+		},
+	}
+}
+
+func (l *loader) secretFunction() expr.Function {
+	return expr.Function{
+		Name: "secret", Doc: "A secret of the project, kept with kopru secret set.", Example: `secret("TILL")`, Result: `"open sesame"`,
+		Min: 1, Max: 1, Returns: expr.String, LoadTime: true,
+		Call: func(args []any) (any, error) {
+			name, ok := args[0].(string)
+			if !ok {
+				return nil, errors.New("the name of a secret is needed")
+			}
+			if l.opts.Secret == nil {
+				l.unset = true
+				return nil, fmt.Errorf("there is no secret %s; set it with: kopru secret set %s", name, name)
+			}
+			v, err := l.opts.Secret(name)
+			if err != nil {
+				l.unset = true
+				return nil, err
+			}
+			l.secret(v)
+			return v, nil
 		},
 	}
 }

@@ -31,7 +31,8 @@ type Options struct {
 	Vars     map[string]string // --var: they win over everything
 	VarFiles []string          // --var-file, in order; later ones win
 	Env      func(string) (string, bool)
-	Version  string // kopru's own, for require { kopru = … }; "" = not checked
+	Secret   func(name string) (string, error) // what secret() gives; nil = there are none
+	Version  string                            // kopru's own, for require { kopru = … }; "" = not checked
 	// Detached is for an editor's machine: that env() and secret() have no values there is no mistake, and what depends
 	// on them is not judged. The project can't be run then.
 	Detached bool
@@ -76,7 +77,7 @@ func newLoader(dir string, opts Options) *loader {
 		project: &Project{Dir: dir, Files: map[string][]byte{}}, unparsed: map[string]bool{},
 		broken: map[string]bool{}, sensitive: map[string]bool{}, maps: map[string]bool{}, origins: map[string]hcl.Range{},
 	}
-	l.functions["env"], l.functions["file"] = l.envFunction(), l.fileFunction()
+	l.functions["env"], l.functions["file"], l.functions["secret"] = l.envFunction(), l.fileFunction(), l.secretFunction()
 	return l
 }
 

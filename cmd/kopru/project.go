@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/pipelines/secret"
 	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
 )
@@ -64,9 +66,21 @@ func (c *cli) definition(ctx context.Context, dir string, h *host.Host) (*pipeli
 	if err != nil {
 		return nil, nil, err
 	}
-	opts.Catalog = catalog{ctx, h}
+	opts.Catalog, opts.Secret = catalog{ctx, h}, c.secrets(dir)
 	p, diags := pipelines.Load(dir, opts)
 	return p, diags, nil
+}
+
+// secrets gives out those of a project.
+func (c *cli) secrets(dir string) func(name string) (string, error) {
+	store := secret.Open(dir, c.env)
+	return func(name string) (string, error) {
+		v, err := store.Get(name)
+		if errors.Is(err, secret.ErrUnknown) {
+			return "", unknownSecret(store, name)
+		}
+		return v, err
+	}
 }
 
 func (c *cli) options() (pipelines.Options, error) {
@@ -150,6 +164,7 @@ func (c *cli) stateName(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	opts.Secret = c.secrets(dir)
 	p, diags := pipelines.EngineOf(dir, opts)
 	if diags.HasErrors() {
 		return "", c.tell(p, diags)

@@ -58,7 +58,7 @@ var catalogue = map[string]string{
 	"lang.wrong_value": "The value is of the right type and still not possible. The message says what is.",
 	"lang.sensitive":   "A secret would be stored or shown. Secrets belong in the settings of a connection.",
 	"lang.plain_secret": "A secret stands in the text of the project, for all to see who can read it. " +
-		"Take it from the environment with env().",
+		"Keep it with kopru secret set, or take it from the environment with env().",
 	"lang.unknown_name": "Nothing of this name can be used here. A text stands in quotes.",
 	"lang.unknown_function": "There is no function of this name. What is not there can be written in " +
 		"JavaScript, as a transform with script.",
@@ -66,7 +66,7 @@ var catalogue = map[string]string{
 	"lang.later_step": "The name is that of a step further down, which has not run yet. Move one of them.",
 	"lang.record_time": "The value is worked out when the project is loaded, and the name is there only " +
 		"when a record comes along.",
-	"lang.load_time": "env() and file() are called when the project is loaded, so their arguments " +
+	"lang.load_time": "env(), file() and secret() are called when the project is loaded, so their arguments " +
 		"can't come from a record.",
 	"lang.cycle": "Locals need each other in a circle, so that none can be worked out first.",
 
