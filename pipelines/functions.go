@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/kopru-io/kopru/pipelines/expr"
+	"github.com/kopru-io/kopru/pipelines/secret"
 )
 
 // Functions returns every function that expressions may call, in order of their names, for the reference.
@@ -80,6 +81,7 @@ func (l *loader) secretFunction() expr.Function {
 				l.unset = true
 				return nil, fmt.Errorf("there is no secret %s; set it with: kopru secret set %s", name, name)
 			}
+			l.project.Inputs = append(l.project.Inputs, secret.File)
 			v, err := l.opts.Secret(name)
 			if err != nil {
 				l.unset = true

@@ -5,9 +5,7 @@ package mpluskassa
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -54,9 +52,6 @@ func (c *connection) Close() error {
 	return nil
 }
 
-// clockSlack is how far the two clocks may be apart.
-const clockSlack = 5 * time.Minute
-
 // Check asks whether the API is alive, then who it is.
 func (c *connection) Check(ctx context.Context) (facts []string, problems []*protocol.Problem) {
 	if err := c.alive(ctx); err != nil {
@@ -80,7 +75,7 @@ func (c *connection) Check(ctx context.Context) (facts []string, problems []*pro
 	if most := plain(v["serviceMaxWorkerThreads"]); most != "" {
 		facts = append(facts, "At most "+most+" workers")
 	}
-	if p := c.clock(a.header); p != nil {
+	if p := sdk.Clock("MplusKASSA", a.header, c.now()); p != nil {
 		problems = append(problems, p)
 	}
 	rates, err := c.rowsOf(ctx, "getVatGroupList", nil)
@@ -116,22 +111,6 @@ func vatRates(groups []map[string]any) (fact string, problem *protocol.Problem) 
 
 func version(v map[string]any, major, minor, revision string) string {
 	return plain(v[major]) + "." + plain(v[minor]) + "." + plain(v[revision])
-}
-
-// clock warns when the clocks are apart, for then dates near midnight are doubtful.
-func (c *connection) clock(header http.Header) *protocol.Problem {
-	there, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		return nil // not every server tells
-	}
-	off := c.now().Sub(there).Round(time.Second)
-	if off.Abs() <= clockSlack {
-		return nil
-	}
-	return &protocol.Problem{
-		Warning: true, Summary: fmt.Sprintf("the clock of MplusKASSA and this machine's are %s apart", off.Abs()),
-		Detail: "Set both by a time server; dates of orders near midnight depend on it.",
-	}
 }
 
 // explain says what is wrong with a connection and what to do.

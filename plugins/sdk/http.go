@@ -3,15 +3,18 @@ package sdk
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/kopru-io/kopru/plugins/protocol"
@@ -165,16 +168,38 @@ func (h *HTTP) lost(err error, at *url.URL, unclear bool) *Failure {
 	if errors.As(err, &wrapped) {
 		why = wrapped.Err
 	}
-	text := why.Error()
-	if wrapped != nil && wrapped.Timeout() {
-		text = "it took too long"
-	}
-	f := Transient(h.System+".unreachable", "no answer from %s: %s", at.Host, text)
+	f := Transient(h.System+".unreachable", "no answer from %s: %s", at.Host, silence(why, h.now()))
 	if unclear {
 		f.Class, f.Code = ambiguous, h.System+".no_answer"
 		f.Message += "; the write may have been stored all the same"
 	}
 	return f
+}
+
+// silence says why nothing answers, so that one knows where to look.
+func silence(err error, now time.Time) string {
+	var name *net.DNSError
+	var late interface{ Timeout() bool }
+	var expired x509.CertificateInvalidError
+	var host x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return "there is no host of this name"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens at this port"
+	case errors.As(err, &expired) && expired.Reason == x509.Expired:
+		return "its certificate is not valid at this time; this machine's clock says " + now.UTC().Format(time.RFC3339)
+	case errors.As(err, &host):
+		return "its certificate is for another host"
+	case errors.As(err, &authority):
+		return "its certificate is signed by nobody that this machine trusts"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "it does not speak https at this port"
+	case errors.As(err, &late) && late.Timeout():
+		return "it took too long"
+	}
+	return err.Error()
 }
 
 // refused is the failure of a call whose answer is not 2xx.

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -232,5 +233,34 @@ func TestHTTPSlots(t *testing.T) {
 	_, err := h.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: "http://127.0.0.1:1", Write: true})
 	if f := failureOf(t, err); f.Class != isTransient || f.Code != "shop.cancelled" {
 		t.Errorf("got %+v", f)
+	}
+}
+
+// TestSilence: that nothing answers says where to look.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	for address, want := range map[string]string{
+		closed.URL: "nothing listens at this port",
+		secure.URL: "signed by nobody",
+		strings.Replace(plain.URL, "http:", "https:", 1): "does not speak https at this port",
+	} {
+		h := &HTTP{System: "x"}
+		_, err := h.Do(t.Context(), HTTPRequest{Method: http.MethodGet, URL: address})
+		if f := failureOf(t, err); !strings.Contains(f.Message, want) {
+			t.Errorf("%s: %s", address, f.Message)
+		}
+	}
+	if text := silence(&net.DNSError{IsNotFound: true}, time.Time{}); !strings.Contains(text, "no host of this name") {
+		t.Error(text)
+	}
+	expired := x509.CertificateInvalidError{Reason: x509.Expired}
+	if text := silence(expired, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); !strings.Contains(text, "clock says 2000-01-01") {
+		t.Error(text)
 	}
 }

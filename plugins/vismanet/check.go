@@ -48,6 +48,9 @@ func (c *connection) Check(ctx context.Context) (facts []string, problems []*pro
 			})
 		}
 	}
+	if p := c.client.erp.tokens.apart(); p != nil {
+		problems = append(problems, p)
+	}
 	return facts, problems
 }
 

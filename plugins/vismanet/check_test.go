@@ -47,6 +47,10 @@ func TestCheck(t *testing.T) {
 		{"scope not granted", healthy, func(w http.ResponseWriter, _ *http.Request) {
 			reply(w, 200, `{"access_token":"t","expires_in":60,"scope":"vismanet_erp_service_api:read visma.net.erp.salesorder:read"}`)
 		}, "scopes salesorder_scopes", 2, "did not grant"},
+		{"wrong clock", healthy, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", "Tue, 03 Feb 2026 12:20:00 GMT")
+			reply(w, 200, `{"access_token":"t","expires_in":60}`)
+		}, "", 1, "clock is 20m0s behind"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

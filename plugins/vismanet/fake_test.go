@@ -73,6 +73,7 @@ func (f *fake) last(t *testing.T) seen {
 }
 
 func (f *fake) ServeToken(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", f.now.Format(http.TimeFormat))
 	if f.token != nil {
 		f.token(w, r)
 		return

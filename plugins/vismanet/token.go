@@ -31,6 +31,7 @@ type tokens struct {
 	granted string
 	renew   time.Time
 	until   time.Time
+	clock   *protocol.Problem // when Visma's differs from ours
 }
 
 func newTokens(h *sdk.HTTP, s settings, setting string, scopes []string) *tokens {
@@ -77,6 +78,13 @@ func (t *tokens) drop(ctx context.Context, refused string) {
 	}
 }
 
+// apart tells when the clocks differ.
+func (t *tokens) apart() *protocol.Problem {
+	<-t.turn
+	defer func() { t.turn <- struct{}{} }()
+	return t.clock
+}
+
 // missing lists the scopes that were asked for and not granted; none when the answer did not say.
 func (t *tokens) missing() []string {
 	<-t.turn
@@ -111,6 +119,7 @@ func (t *tokens) fetch(ctx context.Context) (token, granted string, life time.Du
 		}
 		return "", "", 0, f
 	}
+	t.clock = sdk.Clock("Visma Connect", resp.Header, t.http.Now())
 	body, _ := record.DecodeObject(resp.Body)
 	if token = textOf(body["access_token"]); token == "" {
 		return "", "", 0, sdk.Transient("vismanet.token",
