@@ -7,8 +7,11 @@ variable "flows" {
   description = "What is kept in step"
 
   validation {
-    condition     = length([for f in var.flows : f if !contains(["orders"], f)]) == 0
-    error_message = "The flows are: orders."
+    condition = length([for f in var.flows : f if !contains([
+      "orders",
+      "products",
+    ], f)]) == 0
+    error_message = "The flows are: orders, products."
   }
 }
 

@@ -3,6 +3,7 @@ package mpluskassa
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kopru-io/kopru/plugins/record"
 	"github.com/kopru-io/kopru/plugins/sdk"
@@ -108,15 +109,12 @@ func (c *client) complement(product map[string]any) {
 	}
 }
 
-// sortedNumbers puts numbers whose order means nothing into one that is always the same.
+// sortedNumbers puts numbers whose order means nothing into one that is always the same: that of their texts, which
+// pipelines can make too.
 func sortedNumbers(v any) []any {
 	out, _ := v.([]any)
 	out = slices.Clone(out)
-	slices.SortFunc(out, func(a, b any) int {
-		x, _ := whole(plain(a))
-		y, _ := whole(plain(b))
-		return int(x - y)
-	})
+	slices.SortFunc(out, func(a, b any) int { return strings.Compare(plain(a), plain(b)) })
 	if out == nil {
 		out = []any{}
 	}

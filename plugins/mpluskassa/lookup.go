@@ -211,8 +211,14 @@ func (c *connection) findArticles(ctx context.Context, number string, match map[
 		products, err = c.byCatalogue(ctx, field, match[field])
 	}
 	var out []map[string]any
+	seen := map[string]bool{} // one may be found in two ways
 	for _, p := range products {
-		out = append(out, c.articlesOf(p)...)
+		for _, a := range c.articlesOf(p) {
+			if n := plain(a["articleNumber"]); !seen[n] {
+				seen[n] = true
+				out = append(out, a)
+			}
+		}
 	}
 	return out, err
 }

@@ -25,14 +25,14 @@ func withCatalogue(till *till) {
 			el("dateValue", el("day", 1), el("mon", 3), el("year", 2026))))
 	all := map[string]string{
 		"12": product("1", "Twelve", article("12", "")), "13": product("2", "Letters", article("13", "A12")),
-		"14": product("3", "Own", article("14", "0012", custom)),
+		"14": product("3", "Own", article("14", "0012", custom)), "15": product("4", "Both", article("15", "15")),
 	}
 	till.answers["getProducts"] = func(n *node) string {
 		r, out := n.child("request"), ""
 		for number, p := range all {
-			plu := map[string]string{"13": "A12", "14": "0012"}[number]
+			plu := map[string]string{"13": "A12", "14": "0012", "15": "15"}[number]
 			asked := r.value("articleNumbers") == number ||
-				r.value("productNumbers") == map[string]string{"12": "1", "13": "2", "14": "3"}[number] ||
+				r.value("productNumbers") == map[string]string{"12": "1", "13": "2", "14": "3", "15": "4"}[number] ||
 				r.child("pluNumbers").child("text") != nil && plu != "" && r.child("pluNumbers").child("text").value("text") == plu
 			if asked || r.value("syncMarker") == "1" {
 				out += p
@@ -40,7 +40,7 @@ func withCatalogue(till *till) {
 		}
 		return soap("GetProductsResponse", el("productList", out))
 	}
-	till.answer("getCurrentSyncMarkers", "getCurrentSyncMarkersResponse", el("articleSyncMarker", 14))
+	till.answer("getCurrentSyncMarkers", "getCurrentSyncMarkersResponse", el("articleSyncMarker", 15))
 }
 
 func asTexts(all []any) []string {
@@ -56,7 +56,7 @@ func TestArticlesAreFoundBySku(t *testing.T) {
 	till := newTill(t)
 	withCatalogue(till)
 	for setting, want := range map[string]map[string]string{
-		"auto":          {"12": "12", "0012": "14", "A12": "13", "13": "", "012": "", "x": ""},
+		"auto":          {"15": "15", "12": "12", "0012": "14", "A12": "13", "13": "", "012": "", "x": ""},
 		"pluNumber":     {"12": "", "A12": "13"},
 		"articleNumber": {"12": "12", "13": "13", "A12": "", "0012": ""},
 		"barcode":       {"B13": "13", "12": ""},
