@@ -142,7 +142,7 @@ pipeline "orders" {
           order = record.reference
           refNo = record.orderId
         }
-        billing  = { address = record.billing.address, contact = record.billing.contact }
+        billing = { address = record.billing.address, contact = record.billing.contact }
         shipping = merge(
           { address = record.delivery.orderAddress, contact = record.delivery.contact },
           lookup(var.delivery_methods, coalesce(record.deliveryMethod, ""), "") == "" ? {} : { shipViaId = var.delivery_methods[record.deliveryMethod] },
