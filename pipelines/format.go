@@ -46,7 +46,7 @@ func spaced(src []byte, name string) []byte {
 	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
 	closing := blockEnds(src, name)
 	var out bytes.Buffer
-	end := 0             // of what was copied from src
+	end := 0                 // of what was copied from src
 	opened, empty := true, 0 // whether nothing but a brace stands before, and how many empty lines do
 	for i, token := range tokens {
 		if token.Type == hclsyntax.TokenEOF {

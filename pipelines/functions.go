@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kopru-io/kopru/pipelines/expr"
 	"github.com/kopru-io/kopru/pipelines/secret"
@@ -41,6 +42,9 @@ func (l *loader) envFunction() expr.Function {
 			}
 			if len(args) == 2 {
 				return args[1], nil
+			}
+			if l.opts.MadeUp {
+				return "https://" + strings.ToLower(strings.ReplaceAll(name, "_", "-")) + ".invalid", nil // fits wherever a text does
 			}
 			l.unset = true
 			return nil, fmt.Errorf("%s is not set in the environment; set it before you start kopru", name)

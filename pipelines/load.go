@@ -36,6 +36,7 @@ type Options struct {
 	// Detached is for an editor's machine: that env() and secret() have no values there is no mistake, and what depends
 	// on them is not judged. The project can't be run then.
 	Detached bool
+	MadeUp   bool // look at nothing outside of the project: what env() would read is made up
 }
 
 // nothing is the catalog of no connectors.
@@ -53,23 +54,28 @@ const DefaultVarFile = "kopru.vars.hcl"
 // out; with errors among the diagnostics it must not be run.
 func Load(dir string, opts Options) (*Project, diag.List) {
 	l := newLoader(dir, opts)
-	l.read(dir)
+	l.load(nil)
+	l.tidy()
+	return l.project, l.diags
+}
+
+// load reads the project, with more locals than its own files have.
+func (l *loader) load(locals []*hclsyntax.Block) {
+	l.read(l.project.Dir)
 	blocks := l.sort()
 	l.require(blocks["require"])
 	l.variables(blocks["variable"])
-	l.locals(blocks["locals"])
+	l.locals(slices.Concat(blocks["locals"], locals))
 	l.engine(blocks["engine"])
 	l.connections(blocks["connection"])
 	l.pipelines(blocks["pipeline"])
-	l.tidy()
-	return l.project, l.diags
 }
 
 func newLoader(dir string, opts Options) *loader {
 	if opts.Catalog == nil {
 		opts.Catalog = nothing{}
 	}
-	if opts.Env == nil {
+	if opts.Env == nil || opts.MadeUp {
 		opts.Env = func(string) (string, bool) { return "", false }
 	}
 	l := &loader{
@@ -137,6 +143,8 @@ type loader struct {
 	origins   map[string]hcl.Range // where variables have their values from
 	alone     bool                 // var and local can't be referred to now
 	unset     bool                 // env() or secret() had no value
+	varied    map[string]any       // values that a test gives variables
+	variedAt  hcl.Range            // where it does
 }
 
 func (l *loader) add(diags ...diag.Diagnostic) { l.diags = append(l.diags, diags...) }
@@ -157,7 +165,7 @@ func (l *loader) read(dir string) {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if e.IsDir() || !strings.HasSuffix(name, ".hcl") || strings.HasSuffix(name, ".vars.hcl") || strings.HasPrefix(name, ".") {
+		if e.IsDir() || !strings.HasSuffix(name, ".hcl") || strings.HasSuffix(name, ".vars.hcl") || strings.HasSuffix(name, TestFile) || strings.HasPrefix(name, ".") {
 			continue
 		}
 		if body := l.parse(filepath.Join(dir, name), name); body != nil {
@@ -287,6 +295,11 @@ func (l *loader) sort() map[string][]*hclsyntax.Block {
 		}
 		for _, block := range body.Blocks {
 			labels, ok := blockTypes[block.Type]
+			if block.Type == "test" {
+				l.errorf(block.TypeRange, "lang.unknown_block", "A test among the pipelines",
+					"Tests stand in files of their own, whose names end in "+TestFile+".")
+				continue
+			}
 			if !ok {
 				l.add(diag.Diagnostic{
 					Severity: diag.Error, Code: "lang.unknown_block", Summary: "Unknown block \"" + block.Type + "\"",

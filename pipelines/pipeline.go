@@ -169,20 +169,9 @@ func (f *flow) entity(b *body) (c *Connection, name string, schema *protocol.Ent
 	if c == nil || c.Manifest == nil {
 		return c, name, nil
 	}
-	var known []string
-	var open *protocol.Entity
-	for _, e := range c.Manifest.GetEntities() {
-		switch {
-		case e.GetName() == name && name != "*":
-			return c, name, e
-		case e.GetName() == "*":
-			open = e
-		default:
-			known = append(known, e.GetName())
-		}
-	}
-	if open != nil && c.Manifest.GetOpenEntities() && name != "" {
-		return c, name, open
+	schema, known := schemaOf(c, name)
+	if schema != nil {
+		return c, name, schema
 	}
 	rng := b.block.LabelRanges[0]
 	if attr := b.block.Body.Attributes["entity"]; attr != nil {
@@ -197,6 +186,21 @@ func (f *flow) entity(b *body) (c *Connection, name string, schema *protocol.Ent
 		Detail: detail, Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
 	})
 	return c, name, nil
+}
+
+// schemaOf finds an entity of a connection; known are the names there are.
+func schemaOf(c *Connection, name string) (schema *protocol.Entity, known []string) {
+	for _, e := range c.Manifest.GetEntities() {
+		switch {
+		case e.GetName() == name && name != "*":
+			return e, nil
+		case e.GetName() == "*" && c.Manifest.GetOpenEntities() && name != "":
+			schema = e
+		case e.GetName() != "*":
+			known = append(known, e.GetName())
+		}
+	}
+	return schema, known
 }
 
 // able complains when a connector can't do what a step wants of an entity.

@@ -72,6 +72,9 @@ func (l *loader) unknownVariables(declared map[string]*hclsyntax.Block, files ma
 	for _, name := range sortedNames(l.opts.Vars) {
 		unknown(name, "--var", nil)
 	}
+	for _, name := range sortedNames(l.varied) {
+		unknown(name, "The test", l.variedAt.Ptr())
+	}
 }
 
 // given is a value from a vars file.
@@ -177,6 +180,9 @@ const (
 
 // valueOf finds the value that wins: --var, the environment, files, the default.
 func (l *loader) valueOf(d declaration, files map[string]given, standard any, rng hcl.Range, valid bool) (any, hcl.Range, state) {
+	if v, ok := l.varied[d.name]; ok {
+		return v, l.variedAt, present
+	}
 	if text, ok := l.opts.Vars[d.name]; ok {
 		v, ok := l.fromText(text, d, "--var "+d.name)
 		return v, d.block.DefRange(), stateOf(ok)

@@ -2,6 +2,7 @@ package pipelines_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -154,6 +155,10 @@ func TestWrong(t *testing.T) {
 				t.Fatal("nothing is expected to be wrong")
 			}
 			loaded, diags := pipelines.Load(dir, opts)
+			if suite, more := pipelines.LoadTests(dir, opts); !diags.HasErrors() {
+				diags = append(diags, more...)
+				maps.Copy(loaded.Files, suite.Files)
+			}
 			for _, d := range diags {
 				wellFormed(t, loaded, d)
 				i := slices.IndexFunc(want, func(e *expectation) bool { return e.fits(d) })

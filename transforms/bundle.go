@@ -18,15 +18,17 @@ import (
 )
 
 const (
-	stdImport = "kopru/std"
-	stdSpace  = "kopru-std" // esbuild's namespace of the embedded library
-	outName   = "kopru-bundle.js"
+	stdImport  = "kopru/std"
+	testImport = "kopru/test" // only for tests
+	stdSpace   = "kopru-std"  // esbuild's namespace of the embedded library
+	outName    = "kopru-bundle.js"
 )
 
 // bundler turns a script and what it imports into one source.
 type bundler struct {
 	root   string // the project's directory, absolute and without symbolic links
 	script string // relative to root, with slashes
+	tests  bool   // the script is a file of tests
 }
 
 // bundled is one source that needs nothing else: an expression that yields a function of exports, module and native.
@@ -86,7 +88,12 @@ func (b *bundler) bundle() (*bundled, diag.List) {
 func (b *bundler) stdPlugin() api.Plugin {
 	return api.Plugin{Name: stdSpace, Setup: func(build api.PluginBuild) {
 		build.OnResolve(api.OnResolveOptions{Filter: `^kopru/`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
-			if args.Path != stdImport {
+			switch {
+			case args.Path == testImport && b.tests:
+				return api.OnResolveResult{Path: "testing.ts", Namespace: stdSpace, SideEffects: api.SideEffectsFalse}, nil
+			case args.Path == testImport:
+				return api.OnResolveResult{Errors: []api.Message{{Text: `Could not resolve "` + testImport + `": it is for tests, in files named *.test.ts`}}}, nil
+			case args.Path != stdImport:
 				return api.OnResolveResult{Errors: []api.Message{{Text: `Could not resolve "` + args.Path + `": there is only "` + stdImport + `"`}}}, nil
 			}
 			return api.OnResolveResult{Path: "index.ts", Namespace: stdSpace, SideEffects: api.SideEffectsFalse}, nil

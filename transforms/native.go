@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"maps"
 	"reflect"
 	"strings"
 
@@ -38,6 +39,9 @@ func (r *Runtime) native() *goja.Object {
 			}
 			return goja.Undefined()
 		},
+	}
+	if r.tests != nil {
+		maps.Copy(members, r.testing())
 	}
 	for name, value := range members {
 		_ = native.Set(name, value) // a fresh object takes anything

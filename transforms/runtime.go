@@ -38,6 +38,9 @@ type Runtime struct {
 	decimalProto *goja.Object
 	stringify    goja.Callable
 
+	tests *[]declaredTest // nil = this runs a transform
+	unmet *goja.Symbol    // marks the errors of expectations
+
 	current any    // the record under way, which seeds Math.random
 	refused *Error // what a guard stopped the script for
 
@@ -210,6 +213,9 @@ func (r *Runtime) prepare() *Error {
 	_ = module.Set("exports", exports) // a fresh object takes it
 	if _, err := body(goja.Undefined(), exports, module, native); err != nil {
 		return r.thrown(err)
+	}
+	if r.program.tests {
+		return nil
 	}
 	transform, ok := goja.AssertFunction(defaultExport(module))
 	if !ok {

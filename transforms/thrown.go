@@ -42,6 +42,9 @@ func (r *Runtime) explain(v goja.Value) *Error {
 			f.Field = text(field)
 		}
 	}
+	if r.unmet != nil && o.GetSymbol(r.unmet) != nil {
+		f.Code, f.Message = "test.failed", text(o.Get("message"))
+	}
 	f.Thrown, _ = r.asRecord(v)
 	return f
 }

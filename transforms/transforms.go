@@ -55,6 +55,7 @@ type Program struct {
 
 	bundle  *bundled // for workers; nil when the budget wants none
 	workers workers
+	tests   bool // it declares tests and exports nothing
 }
 
 // Digest identifies the bundled source: equal digests, equal behaviour.
@@ -71,15 +72,26 @@ var boundRegexps = sync.OnceFunc(func() { regexp2.DefaultMatchTimeout = MaxTime 
 // Load bundles the script at path, relative to dir, with all it imports, and compiles it. The program is nil when
 // the list has errors.
 func Load(dir, path string, budget Budget) (*Program, diag.List) {
+	b, p, diags := load(dir, path, budget, false)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	if d := b.try(p); d != nil {
+		return nil, append(diags, *d)
+	}
+	return p, diags
+}
+
+func load(dir, path string, budget Budget, tests bool) (*bundler, *Program, diag.List) {
 	boundRegexps()
 	if budget.Time > MaxTime {
-		return nil, diag.List{{
+		return nil, nil, diag.List{{
 			Severity: diag.Error, Code: "transform.limits", Summary: "The time limit is too long",
 			Detail: fmt.Sprintf("A call may take %s at most; the limits say %s.", MaxTime, budget.Time),
 		}}
 	}
 	if budget.Memory != 0 && budget.Memory < MinMemory {
-		return nil, diag.List{{
+		return nil, nil, diag.List{{
 			Severity: diag.Error, Code: "transform.limits", Summary: "The memory limit is too small",
 			Detail: fmt.Sprintf("A script needs %d MiB at least.", MinMemory>>20),
 		}}
@@ -89,35 +101,29 @@ func Load(dir, path string, budget Budget) (*Program, diag.List) {
 		root, err = filepath.EvalSymlinks(root)
 	}
 	if err != nil {
-		return nil, diag.List{{
+		return nil, nil, diag.List{{
 			Severity: diag.Error, Code: "transform.import", Summary: "The project's directory can't be read", Detail: err.Error(),
 		}}
 	}
-	b := bundler{root: root, script: filepath.ToSlash(filepath.Clean(path))}
+	b := &bundler{root: root, script: filepath.ToSlash(filepath.Clean(path)), tests: tests}
 	if !filepath.IsLocal(path) {
-		return nil, diag.List{{
+		return nil, nil, diag.List{{
 			Severity: diag.Error, Code: "transform.import", Summary: "The script is outside of the project",
 			Detail: fmt.Sprintf("%q must be a path below the project's directory.", path),
 		}}
 	}
 	out, diags := b.bundle()
 	if diags.HasErrors() {
-		return nil, diags
+		return nil, nil, diags
 	}
-	p := &Program{name: b.script, budget: budget.withDefaults(), digest: out.digest, files: out.files}
+	p := &Program{tests: tests, name: b.script, budget: budget.withDefaults(), digest: out.digest, files: out.files}
 	compiled, more := b.compile(out)
 	diags = append(diags, more...)
-	if diags.HasErrors() {
-		return nil, diags
-	}
 	p.code = compiled
 	if p.budget.Memory > 0 {
 		p.bundle = out
 	}
-	if d := b.try(p); d != nil {
-		return nil, append(diags, *d)
-	}
-	return p, diags
+	return b, p, diags
 }
 
 // try runs the script's top level, to say at load time what could never work.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/mattn/go-isatty"
@@ -60,6 +61,9 @@ func main() {
 
 func (c *cli) main(ctx context.Context, args []string) int {
 	root := c.root()
+	if i := slices.Index(args, "-update"); i >= 0 { // as Go's own tests spell it
+		args[i] = "--update"
+	}
 	root.SetArgs(args)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
@@ -89,7 +93,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringArrayVar(&c.vars, "var", nil, "set a variable, `name=value` (may be repeated)")
 	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a *.vars.hcl `file` (may be repeated)")
 	root.AddCommand(
-		c.validateCommand(), c.fmtCommand(), c.checkCommand(), c.planCommand(), c.runCommand(), c.backfillCommand(),
+		c.validateCommand(), c.fmtCommand(), c.checkCommand(), c.planCommand(), c.testCommand(), c.runCommand(), c.backfillCommand(),
 		c.activityCommand(), c.cursorCommand(), c.resetCommand(), c.nodesCommand(), c.linksCommand(), c.deadCommand(), c.connectorCommand(), c.typesCommand(), c.secretCommand(), c.explainCommand(), c.versionCommand(),
 	)
 	return root

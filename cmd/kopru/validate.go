@@ -4,24 +4,46 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/pipelines/diag"
 )
 
 func (c *cli) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate [DIR]",
-		Short: "Check a project offline and name every mistake",
+		Short: "Check a project offline, its tests included, and name every mistake",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, _ := split(args)
-			p, err := c.load(cmd.Context(), dir)
+			h := c.newHost(dir, c.logger(&hidden{}))
+			defer h.Close()
+			p, diags, err := c.definition(cmd.Context(), dir, h)
 			if err != nil {
 				return err
 			}
-			defer p.close()
-			if c.json {
-				return c.printJSON(map[string]any{"diagnostics": []any{}, "pipelines": len(p.Pipelines)})
+			tests := 0
+			if !diags.HasErrors() {
+				opts, err := c.options()
+				if err != nil {
+					return err
+				}
+				opts.Catalog = catalog{cmd.Context(), h}
+				suite, more := pipelines.LoadTests(dir, opts)
+				tests, diags = len(suite.Tests), append(diags, more...)
+				for name, text := range suite.Files {
+					if _, known := p.Files[name]; !known {
+						p.Files[name] = text
+					}
+				}
 			}
-			fmt.Fprintf(c.out, "%s is valid: %d pipelines, %d connections.\n", dir, len(p.Pipelines), len(p.Connections))
+			if err := c.tell(p, diags); err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(map[string]any{"diagnostics": diag.JSON(diags), "pipelines": len(p.Pipelines), "tests": tests})
+			}
+			fmt.Fprintf(c.out, "%s is valid: %d pipelines, %d connections, %d tests.\n", dir, len(p.Pipelines), len(p.Connections), tests)
 			return nil
 		},
 	}

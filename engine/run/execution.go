@@ -33,6 +33,7 @@ type execution struct {
 	plan      *planner // nil = this is a run
 	replay    *Replay  // nil = the source is read
 	progress  func(Progress)
+	watcher   Watcher
 	draining  <-chan struct{} // closed when no more is to be read
 
 	shape       []pipelines.Step // steps that need no remote system: run on whole batches, in parallel

@@ -343,6 +343,9 @@ func (f *flow) appendGroup(ctx context.Context, group []*batch) error {
 		if err != nil {
 			return err
 		}
+		for _, op := range ops {
+			f.sent(s, op, nil, "")
+		}
 		for i, r := range results.GetResults() {
 			var failure *host.Failure
 			if errors.As(host.AsError(r.GetFailure(), r.GetExchanges()), &failure) {

@@ -32,7 +32,8 @@ type Runner struct {
 	Log         *slog.Logger
 	Node        string
 	Clock       func() time.Time
-	Progress    func(Progress) // nil = nobody watches
+	Progress    func(Progress) // nil = nobody wants to know
+	Watcher     Watcher        // nil = nobody looks on
 
 	draining chan struct{}
 	drain    sync.Once
@@ -111,7 +112,7 @@ func (r *Runner) execution(p *pipelines.Pipeline) *execution {
 	e.id = ulid.MustNew(ulid.Timestamp(r.Clock()), ulid.DefaultEntropy()).String()
 	e.holder, e.node = e.id, r.Node
 	e.store, e.locks, e.log, e.clock = r.Store, r.locks, r.Log.With("pipeline", p.Name), r.Clock
-	e.startedAt, e.progress, e.draining = r.Clock(), r.Progress, r.draining
+	e.startedAt, e.progress, e.draining, e.watcher = r.Clock(), r.Progress, r.draining, r.Watcher
 	e.runValue = map[string]any{
 		"id": e.id, "pipeline": p.Name, "started_at": e.startedAt.UTC().Format(time.RFC3339),
 	}

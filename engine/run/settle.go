@@ -107,6 +107,7 @@ func (e *execution) settlement(batches []*batch) state.Settlement {
 		for _, it := range b.items {
 			e.settleItem(&s, it)
 		}
+		e.endings(b)
 	}
 	return s
 }

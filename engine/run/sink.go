@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
@@ -112,7 +113,7 @@ func (e *execution) bring(ctx context.Context, s *pipelines.Sink, it *item, w wa
 		case isClass(err, protocol.FailureClass_FAILURE_CLASS_AMBIGUOUS) && tries+1 < e.pipeline.OnError.Attempts:
 			tries++
 			announced = announced || found == nil
-			if sleepErr := sleepUntil(ctx, e.clock().Add(backoff(e.pipeline.OnError, tries))); sleepErr != nil {
+			if sleepErr := sleepUntil(ctx, time.Now().Add(backoff(e.pipeline.OnError, tries))); sleepErr != nil {
 				return nil, err
 			}
 		default:
@@ -309,7 +310,7 @@ func (e *execution) write(
 	if len(m.changes) > 0 {
 		effect.Action = ActionUpdate
 		if e.plan == nil {
-			result, err := e.send(ctx, s, it, &protocol.Op{
+			result, err := e.send(ctx, s, it, w, &protocol.Op{
 				Operation: protocol.Operation_OPERATION_UPDATE, Key: it.record.GetKey(),
 				Id: found.GetId(), Version: version, Payload: changedFields(m.fields, m.changes),
 			})
@@ -352,7 +353,7 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 	if err != nil {
 		return nil, invalid("sink.bad_value", "%v", err)
 	}
-	result, err := e.send(ctx, s, it, &protocol.Op{
+	result, err := e.send(ctx, s, it, w, &protocol.Op{
 		Operation: protocol.Operation_OPERATION_CREATE, Key: it.record.GetKey(), Payload: payload,
 		IdempotencyKey: record.Hash(map[string]any{"target": intent.Target, "match": intent.Match, "fields": w.hash}),
 	})
@@ -381,7 +382,7 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 }
 
 // send writes one operation and keeps the exchange for the record's story.
-func (e *execution) send(ctx context.Context, s *pipelines.Sink, it *item, op *protocol.Op) (*protocol.Result, error) {
+func (e *execution) send(ctx context.Context, s *pipelines.Sink, it *item, w want, op *protocol.Op) (*protocol.Result, error) {
 	conn, writer := e.conns[s.Connection.Address()], e.writers[s]
 	var result *protocol.Result
 	err := retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
@@ -394,6 +395,7 @@ func (e *execution) send(ctx context.Context, s *pipelines.Sink, it *item, op *p
 			return err
 		})
 	})
+	e.sent(s, op, w.match, result.GetId())
 	if err == nil {
 		it.exchanges = append(it.exchanges, result.GetExchanges()...)
 	}

@@ -57,6 +57,8 @@ func (e *execution) advance(ctx context.Context, steps []pipelines.Step, it *ite
 		}
 		var gone *missing
 		switch {
+		case err == nil && !it.settled():
+			e.passed(step, it)
 		case err == nil:
 		case errors.As(err, &gone) && gone.policy == "park" && gone.match != nil: // with nothing to look for, nothing can come
 			it.parked(step.StepName(), gone.entity+" "+matchText(gone.match), gone.Error()+"; waiting for it")

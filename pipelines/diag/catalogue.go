@@ -109,6 +109,13 @@ var catalogue = map[string]string{
 	"transform.pending":   "The script returned a promise that waits for something that will not come.",
 	"transform.crashed":   "The script engine failed. This is a mistake of ours; please report it with the script.",
 
+	// ---- tests
+	"test.failed": "Something is not as a test expects. Below its line stands what was expected (-) and what there is (+). " +
+		"Correct the pipeline, or the test when it is the test that is wrong; kopru test --update takes new snapshots.",
+
+	"test.refused": "A test has a system refuse what is written to it (its fails block), or the record to update is none that the " +
+		"test gave. It never happens in a run.",
+
 	// ---- records on their way
 	"source.bad_payload": "What the source gave is no JSON. Mend it there, or replay the letter with --edit.",
 	"filter.not_a_bool":  "A filter's keep must be true or false for every record. Write a comparison.",

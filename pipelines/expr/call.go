@@ -208,8 +208,8 @@ func can(arg closure) closure {
 // lazyCoalesce evaluates no more arguments than it needs.
 func lazyCoalesce(args []closure, rng hcl.Range) closure {
 	return func(f *Scope) (any, error) {
-		for _, arg := range args {
-			if v, err := arg(f); err != nil || v != nil && v != "" {
+		for i, arg := range args {
+			if v, err := arg(f); err != nil || v != nil && (v != "" || i == len(args)-1) {
 				return v, err
 			}
 		}

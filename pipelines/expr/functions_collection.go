@@ -142,7 +142,7 @@ func listFunctions() []Function {
 			},
 		},
 		{
-			Name: "coalesce", Doc: "The first value that is neither null nor an empty text.", Example: `coalesce("", null, "x")`, Result: `"x"`,
+			Name: "coalesce", Doc: "The first value that is neither null nor an empty text; the last one may be empty.", Example: `coalesce("", null, "x")`, Result: `"x"`,
 			Min: 1, Max: -1, Returns: Any, Call: coalesce,
 		},
 	}
@@ -184,12 +184,12 @@ func elementFunctions() []Function {
 }
 
 func coalesce(args []any) (any, error) {
-	for _, v := range args {
-		if v != nil && v != "" {
+	for i, v := range args {
+		if v != nil && (v != "" || i == len(args)-1) {
 			return v, nil
 		}
 	}
-	return nil, errors.New("every value is null or empty; end it with a value that is not")
+	return nil, errors.New("there is no value but null and empty texts; end it with a value, such as \"\"")
 }
 
 func length(args []any) (any, error) {

@@ -1,0 +1,224 @@
+# What becomes of an order. Each test runs the pipeline itself, among systems that hold what the test says.
+
+locals {
+  # An order as the till gives it: three at 4.99 with 21 % VAT, for a person who is new.
+  order = {
+    orderId         = "ord-1"
+    orderNumber     = { year = 2026, number = 17 }
+    entryTimestamp  = "2026-03-14T10:02:11"
+    financialDate   = "2026-03-14"
+    cancelState     = "ORDER-CANCEL-STATE-NOT-CANCELLED"
+    vatMethod       = "VAT-METHOD-INCLUSIVE"
+    totalInclAmount = 14.97
+    deliveryMethod  = "POST"
+    invoiceAddress  = { address = "Kerkstraat 12a", zipcode = "1017 GC", city = "Amsterdam", country = "Nederland" }
+    relation        = { relationNumber = 501, name = "Jan de Vries", email = " JAN@X.example ", telephone = "020-5551234" }
+    lineList = [{
+      articleNumber = 1001
+      text          = "Mok"
+      sku           = "MOK-01"
+      data          = { quantity = 3, price = 4.99, totalInclAmount = 14.97, vatPercentage = 21 }
+    }]
+    vatGroupList = [{ vatPercentage = 21, exclAmount = 12.37, vatAmount = 2.60 }]
+  }
+
+  item = { inventoryNumber = "MOK-01", description = "Mok" }
+}
+
+test "an order of a new person becomes a customer and a sales order" {
+  record = local.order
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "order" {
+    record = { total = 14.97, isReturn = false }
+  }
+
+  expect "customer" {
+    create = {
+      name            = "Jan de Vries"
+      customerClassId = "PRIVAT"
+      mainContact     = { email = "jan@x.example", phone1 = "020-5551234" }
+      mainAddress     = { addressLine1 = "Kerkstraat 12 a", postalCode = "1017 GC", city = "Amsterdam", countryId = "NL" }
+    }
+  }
+
+  expect "contact" {
+    create = []
+  }
+
+  expect "item" {
+    create = []
+  }
+
+  expect "sales_order" {
+    create = {
+      type       = "SO"
+      date       = "2026-03-14"
+      currencyId = "EUR"
+      taxZoneId  = "01"
+      customer   = { id = "customer-1", order = "2026-17", refNo = "ord-1" }
+      orderLines = [{ inventoryId = "MOK-01", quantity = 3, unitPrice = 4.123, hasManualPrice = true, taxCategoryId = "03" }]
+    }
+  }
+}
+
+test "a company is the debtor, the person on the order its contact" {
+  vars = {
+    delivery_methods = { POST = "POSTNL" }
+    payment_methods  = { PIN = "CARD" }
+    warehouse        = "01"
+    credit_terms     = "14"
+  }
+  record = merge(local.order, {
+    paymentList    = [{ method = "PIN" }]
+    invoiceAddress = { companyName = "Koffie BV", contact = "Piet van den Berg", address = "Dam 1", zipcode = "1012 JS", city = "Amsterdam", country = "NL" }
+    relation       = merge(local.order.relation, { companyName = "Koffie BV", contact = "Piet van den Berg", vatNumber = "NL001234567B01" })
+  })
+  snapshot = true
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "customer" {
+    create = { name = "Koffie BV", customerClassId = "BEDRIJF", vatRegistrationId = "NL001234567B01", creditTermsId = "14" }
+  }
+
+  expect "contact" {
+    create = { businessAccount = "customer-1", firstName = "Piet", lastName = "van den Berg" }
+  }
+
+  expect "sales_order" {
+    create = {
+      shipping        = { shipViaId = "POSTNL" }
+      paymentSettings = { paymentMethodId = "CARD" }
+      orderLines      = [{ warehouseId = "01" }]
+    }
+  }
+}
+
+test "cancelled orders, orders of other categories and orders that are there already are left out" {
+  vars = { order_filter = "7" }
+  records = [
+    merge(local.order, { orderId = "ord-1", orderCategoryNumber = 7, cancelState = "ORDER-CANCEL-STATE-COMPLETE" }),
+    merge(local.order, { orderId = "ord-2", orderCategoryNumber = 8 }),
+    merge(local.order, { orderId = "ord-3", orderCategoryNumber = 7 }),
+  ]
+  outcome = "filtered"
+  reason  = ["cancelled in the till", "order category 8 is not synchronised", "already in Visma.net as SO-77"]
+
+  given "sales_order" {
+    record = { id = "SO-77", customerOrder = "2026-17", customerRefNo = "ord-3" }
+  }
+}
+
+test "two orders of one new person make one customer" {
+  records = [
+    local.order,
+    merge(local.order, { orderId = "ord-2", orderNumber = { year = 2026, number = 18 }, relation = merge(local.order.relation, { email = "jan@X.example" }) }),
+  ]
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "customer" {
+    create = {}
+  }
+
+  expect "sales_order" {
+    create = [{ customer = { id = "customer-1" } }, { customer = { id = "customer-1" } }]
+  }
+}
+
+test "a customer who is there already is left alone, or brought up to date where the setting allows" {
+  vars   = { update_customers = true }
+  record = local.order
+
+  given "customer" {
+    record = { number = "10001", email = "jan@x.example", name = "J. de Vries" }
+  }
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "customer" {
+    create = []
+    update = { name = "Jan de Vries" }
+  }
+
+  expect "sales_order" {
+    create = { customer = { id = "10001" } }
+  }
+}
+
+test "an order without an e-mail address needs the default debtor" {
+  record  = merge(local.order, { relation = { name = "Jan" } })
+  outcome = "dead"
+  code    = "transform.rejected"
+  reason  = "no default_debtor is set"
+}
+
+test "the default debtor takes the orders without an e-mail address" {
+  vars   = { default_debtor = "10999" }
+  record = merge(local.order, { relation = { name = "Jan" } })
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "customer" {
+    create = []
+  }
+
+  expect "sales_order" {
+    create = { customer = { id = "10999" } }
+  }
+}
+
+test "an order waits for a product that Visma.net does not have" {
+  record  = local.order
+  outcome = "parked"
+  reason  = "MOK-01"
+
+  expect "sales_order" {
+    create = []
+  }
+}
+
+test "a product that Visma.net does not have is made where the setting says so" {
+  vars   = { missing_item = "create", item_class = "SHOP" }
+  record = local.order
+
+  expect "item" {
+    create = {
+      inventoryNumber = "MOK-01"
+      description     = "Mok"
+      type            = "NonStockItem"
+      vatCode         = "03"
+      defaultPrice    = 4.123
+      itemClass       = "SHOP"
+    }
+    exact = true
+  }
+}
+
+test "what Visma.net refuses is a dead letter with its words" {
+  record  = local.order
+  outcome = "dead"
+  code    = "vismanet.period_closed"
+  reason  = "The period is closed"
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  fails "sales_order" {
+    code    = "vismanet.period_closed"
+    message = "The period is closed"
+  }
+}
