@@ -42,7 +42,11 @@ func Test(ctx context.Context, dir, path string, fits func(name string) bool) ([
 		began := time.Now()
 		result := TestResult{Name: test.name, Line: test.line}
 		if err := p.test(ctx, i); err != nil {
-			d := b.explain(test.name, err)
+			summary := "Not as expected"
+			if err.Code != "test.failed" {
+				summary = "The test broke off"
+			}
+			d := b.explain(summary, err)
 			result.Failure = &d
 		}
 		result.Took = time.Since(began)

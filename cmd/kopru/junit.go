@@ -51,8 +51,9 @@ func writeJUnit(path string, results []testResult, files map[string][]byte) erro
 		}
 		suite := &all.Suites[i]
 		suite.Tests++
+		class, _, _ := strings.Cut(r.File, ".test.")
 		c := junitCase{
-			Name: r.Name, Class: strings.TrimSuffix(strings.TrimSuffix(r.File, ".hcl"), ".test"), File: r.File, Line: r.Line,
+			Name: r.Name, Class: class, File: r.File, Line: r.Line,
 			Seconds: fmt.Sprintf("%.3f", float64(r.TookMS)/1000),
 		}
 		if len(r.diags) > 0 {
