@@ -44,7 +44,7 @@ func (l *loader) envFunction() expr.Function {
 				return args[1], nil
 			}
 			if l.opts.MadeUp {
-				return "https://" + strings.ToLower(strings.ReplaceAll(name, "_", "-")) + ".invalid", nil // fits wherever a text does
+				return madeUp(name), nil
 			}
 			l.unset = true
 			return nil, fmt.Errorf("%s is not set in the environment; set it before you start kopru", name)
@@ -72,6 +72,11 @@ func (l *loader) fileFunction() expr.Function {
 	}
 }
 
+// madeUp stands for a value from outside: it fits wherever a text does, and where an address is needed.
+func madeUp(name string) string {
+	return "https://" + strings.ToLower(strings.ReplaceAll(name, "_", "-")) + ".invalid"
+}
+
 func (l *loader) secretFunction() expr.Function {
 	return expr.Function{
 		Name: "secret", Doc: "A secret of the project, kept with kopru secret set.", Example: `secret("TILL")`, Result: `"open sesame"`,
@@ -80,6 +85,9 @@ func (l *loader) secretFunction() expr.Function {
 			name, ok := args[0].(string)
 			if !ok {
 				return nil, errors.New("the name of a secret is needed")
+			}
+			if l.opts.MadeUp {
+				return madeUp(name), nil
 			}
 			if l.opts.Secret == nil {
 				l.unset = true

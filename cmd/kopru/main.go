@@ -93,8 +93,24 @@ func (c *cli) root() *cobra.Command {
 	flags.StringArrayVar(&c.vars, "var", nil, "set a variable, `name=value` (may be repeated)")
 	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a *.vars.hcl `file` (may be repeated)")
 	root.AddCommand(
-		c.validateCommand(), c.fmtCommand(), c.checkCommand(), c.planCommand(), c.testCommand(), c.runCommand(), c.backfillCommand(),
-		c.activityCommand(), c.cursorCommand(), c.resetCommand(), c.nodesCommand(), c.linksCommand(), c.deadCommand(), c.connectorCommand(), c.typesCommand(), c.secretCommand(), c.explainCommand(), c.versionCommand(),
+		c.validateCommand(),
+		c.fmtCommand(),
+		c.checkCommand(),
+		c.planCommand(),
+		c.testCommand(),
+		c.runCommand(),
+		c.backfillCommand(),
+		c.activityCommand(),
+		c.cursorCommand(),
+		c.resetCommand(),
+		c.nodesCommand(),
+		c.linksCommand(),
+		c.deadCommand(),
+		c.connectorCommand(),
+		c.typesCommand(),
+		c.secretCommand(),
+		c.explainCommand(),
+		c.versionCommand(),
 	)
 	return root
 }
