@@ -60,7 +60,10 @@ func eachBatch(in, out string, work func(lines [][]byte) ([]byte, error)) error 
 			return err
 		}
 	}
-	return to.Sync()
+	if err := to.Sync(); err != nil && out != os.DevNull {
+		return err
+	}
+	return nil
 }
 
 func copyLoop(in, out string) error {
@@ -74,7 +77,10 @@ func copyLoop(in, out string) error {
 	})
 }
 
-func scriptLoop(in, out string) error {
+func scriptLoop(in, out string) error { return eachScripted(in, out, nil) }
+
+// eachScripted applies the script to all lines. With a function, what comes out goes there instead of into the file.
+func eachScripted(in, out string, send func(lines [][]byte)) error {
 	program, err := goja.Compile("order.js", "("+strings.TrimSuffix(strings.TrimPrefix(script, "export default "), "\n")+")", true)
 	if err != nil {
 		return err
@@ -90,6 +96,7 @@ func scriptLoop(in, out string) error {
 			return nil, fmt.Errorf("the script is no function")
 		}
 		var b bytes.Buffer
+		var made [][]byte
 		for _, line := range lines {
 			var doc map[string]any
 			if err := json.Unmarshal(line, &doc); err != nil {
@@ -103,8 +110,15 @@ func scriptLoop(in, out string) error {
 			if err != nil {
 				return nil, err
 			}
+			if send != nil {
+				made = append(made, data)
+				continue
+			}
 			b.Write(data)
 			b.WriteByte('\n')
+		}
+		if send != nil {
+			send(made)
 		}
 		return b.Bytes(), nil
 	})

@@ -11,54 +11,71 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"time"
+	"strings"
+	"syscall"
+
+	"github.com/kopru-io/kopru/plugins/sdk"
 )
 
 func main() {
-	if name := os.Getenv(loopEnv); name != "" {
-		if err := runLoop(name); err != nil {
+	switch name := os.Getenv(loopEnv); {
+	case filepath.Base(os.Args[0]) == connectorName:
+		sdk.Serve(postConnector{})
+		return
+	case name != "":
+		if err := loops[name](os.Getenv("KOPRU_BENCH_IN"), os.Getenv("KOPRU_BENCH_OUT")); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := bench{out: os.Stdout}
-	flag.IntVar(&b.orders, "orders", 50_000, "orders a run")
+	flag.IntVar(&b.orders, "orders", 50_000, "orders a run of J0 to J3")
+	flag.IntVar(&b.items, "items", 20_000, "items of J4")
+	flag.IntVar(&b.most, "most", 100_000, "the largest number of records of J5 and J6")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; medians are printed")
-	flag.StringVar(&b.bin, "bin", "bin", "folder of the binaries")
-	only := flag.String("job", "", "run only this job")
+	flag.StringVar(&b.bin, "bin", "bin", "`folder` of the binaries")
+	flag.StringVar(&b.postgres, "postgres", os.Getenv("KOPRU_BENCH_POSTGRES"),
+		"`address` of a PostgreSQL whose user may create databases, for what is measured on several nodes; without it that is left out")
+	flag.StringVar(&b.keep, "keep", "", "`folder` to write results.md and results.svg to")
+	only := flag.String("job", "", "run only these jobs, such as J0,J3")
 	flag.Parse()
 	if err := b.run(ctx, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop is called
 	}
 }
 
 // bench is one measurement of all jobs.
 type bench struct {
-	out    io.Writer
-	bin    string
-	dir    string
-	orders int
-	rounds int
+	out                         io.Writer
+	bin, dir, keep, postgres    string
+	orders, items, most, rounds int
+
+	in      string // the orders
+	results []result
 }
 
-// job is work that is done twice: by Kopru, and by a loop that is its limit.
-type job struct {
-	name     string
-	what     string
-	pipeline string // HCL, with in.jsonl and out.jsonl in its folder
-	script   string // order.ts
-	limit    func(in, out string) error
-	keeps    func(orders int) int // lines that must have arrived
+// result is what a job has to say.
+type result struct {
+	job, what string
+	contest   bool // beside a limit: the figures below count
+	ratio     float64
+	processor float64 // the same by the processor's time, which other work on the machine disturbs less
+	twin      float64 // the same between two measurements of the limit, and how much it varied
+	low, high float64
+	lines     []string
 }
 
-// figures are of one run.
-type figures struct {
-	took   time.Duration
-	peakKB int64
+// line sums a result up.
+func (r result) line() string {
+	if !r.contest {
+		return r.job + " " + r.lines[len(r.lines)-1]
+	}
+	return fmt.Sprintf("%s ratio=%.2f (A/A %.2f, %.2f…%.2f)", r.job, r.ratio, r.twin, r.low, r.high)
 }
 
 func (b *bench) run(ctx context.Context, only string) error {
@@ -67,68 +84,55 @@ func (b *bench) run(ctx context.Context, only string) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	b.dir = dir
+	b.dir, b.in = dir, filepath.Join(dir, "in.jsonl")
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return err
 	}
-	in := filepath.Join(dir, "in.jsonl")
-	size, err := generate(in, b.orders)
+	if err := b.installConnector(); err != nil {
+		return err
+	}
+	size, err := generate(b.in, b.orders)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(b.out, "%d orders of %d bytes, medians of %d rounds in turn\n", b.orders, size/int64(b.orders), b.rounds)
-	for _, j := range jobs() {
-		if only != "" && only != j.name {
+	jobs := []struct {
+		name string
+		run  func(context.Context, string) error
+	}{
+		{"J0", b.throughFiles},
+		{"J1", b.throughFiles},
+		{"J1 (failures)", b.throughFiles},
+		{"J2", b.throughFiles},
+		{"J3", b.toEndpoint},
+		{"J4", b.intoBooks},
+		{"J5", b.house},
+		{"J6", b.growth},
+		{"cost", b.cost},
+	}
+	for _, j := range jobs {
+		if only != "" && !slices.Contains(strings.Split(only, ","), j.name) {
 			continue
 		}
-		if err := b.measure(ctx, j, in); err != nil {
+		if err := j.run(ctx, j.name); err != nil {
 			return fmt.Errorf("%s: %w", j.name, err)
 		}
 	}
-	return nil
-}
-
-func (b *bench) measure(ctx context.Context, j job, in string) error {
-	var kopru, limit, twin []figures
-	for range b.rounds {
-		for _, turn := range []struct {
-			into *[]figures
-			do   func() (figures, error)
-		}{
-			{&limit, func() (figures, error) { return b.loop(ctx, j, in) }},
-			{&kopru, func() (figures, error) { return b.kopru(ctx, j, in) }},
-			{&twin, func() (figures, error) { return b.loop(ctx, j, in) }},
-		} {
-			f, err := turn.do()
-			if err != nil {
-				return err
-			}
-			*turn.into = append(*turn.into, f)
-		}
+	fmt.Fprintln(b.out)
+	for _, r := range b.results {
+		fmt.Fprintln(b.out, r.line())
 	}
-	k, l, t := median(kopru), median(limit), median(twin)
-	rate := func(f figures) float64 { return float64(b.orders) / f.took.Seconds() }
-	fmt.Fprintf(b.out, "\n%s  %s\n", j.name, j.what)
-	fmt.Fprintf(b.out, "  kopru  %8.0f records/s   peak %3d MB (engine)\n", rate(k), k.peakKB/1024)
-	fmt.Fprintf(b.out, "  loop   %8.0f records/s   peak %3d MB\n", rate(l), l.peakKB/1024)
-	low, high := spread(limit, twin)
-	fmt.Fprintf(b.out, "%s ratio=%.2f (A/A %.2f, %.2f…%.2f)\n", j.name, rate(k)/rate(l), rate(t)/rate(l), low, high)
-	return nil
+	return b.write()
 }
 
-func median(all []figures) figures {
-	sorted := slices.SortedFunc(slices.Values(all), func(a, b figures) int { return int(a.took - b.took) })
-	return sorted[len(sorted)/2]
-}
-
-// spread is how much two measurements of the very same thing differ, round by round.
-func spread(a, b []figures) (low, high float64) {
-	for i := range a {
-		r := a[i].took.Seconds() / b[i].took.Seconds()
-		if i == 0 {
-			low, high = r, r
-		}
-		low, high = min(low, r), max(high, r)
+// done takes a job's result and shows it.
+func (b *bench) done(r result) {
+	b.results = append(b.results, r)
+	fmt.Fprintf(b.out, "\n%s  %s\n", r.job, r.what)
+	for _, line := range r.lines {
+		fmt.Fprintln(b.out, "  "+line)
 	}
-	return low, high
+	if r.contest {
+		fmt.Fprintln(b.out, r.line())
+	}
 }

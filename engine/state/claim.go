@@ -76,22 +76,17 @@ func (s *Store) announceNew(ctx context.Context, tx *sql.Tx, intents []Intent) (
 		for _, in := range sorted[:n] {
 			args = append(args, in.Target, in.Match, in.Run, in.Key, in.At.UnixMilli(), "")
 		}
-		sorted = sorted[n:]
-		rows, err := tx.QueryContext(ctx, s.insertText(insertIntents, 6, "ON CONFLICT (target, match) DO NOTHING RETURNING target, match", n), args...)
+		text := s.insertText(insertIntents, 6, "ON CONFLICT (target, match) DO NOTHING RETURNING target, match", n)
+		err := scanAll(ctx, tx, text, args, func(rows *sql.Rows) error {
+			var at [2]string
+			err := rows.Scan(&at[0], &at[1])
+			fresh[at] = true
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		for rows.Next() {
-			var at [2]string
-			if err := rows.Scan(&at[0], &at[1]); err != nil {
-				_ = rows.Close()
-				return nil, err
-			}
-			fresh[at] = true
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
+		sorted = sorted[n:]
 	}
 	return fresh, nil
 }

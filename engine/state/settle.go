@@ -161,9 +161,17 @@ func (s *Store) each(
 }
 
 func (s *Store) query(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := s.read.QueryContext(ctx, s.rebind(query), args...)
+	return classify(scanAll(ctx, s.read, s.rebind(query), args, scan))
+}
+
+// scanAll gives each row of an answer to scan.
+func scanAll(ctx context.Context, in interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, query string, args []any, scan func(*sql.Rows) error,
+) error {
+	rows, err := in.QueryContext(ctx, query, args...)
 	if err != nil {
-		return classify(err)
+		return err
 	}
 	defer rows.Close() //nolint:errcheck // Err below tells
 	for rows.Next() {
@@ -171,5 +179,5 @@ func (s *Store) query(ctx context.Context, query string, args []any, scan func(*
 			return err
 		}
 	}
-	return classify(rows.Err())
+	return rows.Err()
 }

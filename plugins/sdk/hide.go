@@ -58,6 +58,9 @@ func (h *HTTP) Hide(text string, more ...string) string {
 	return text
 }
 
+// escapeBrief escapes what must be escaped in the text of an XML element, and no more.
+var escapeBrief = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
 // forms are secrets as they may come back in, the long ones first: a short one must not break a long one.
 func forms(secrets []string) []string {
 	var out []string
@@ -70,7 +73,7 @@ func forms(secrets []string) []string {
 			careful, _ := json.Marshal(s)                   // & as \u0026; a string always can be
 			var escaped bytes.Buffer
 			_ = xml.EscapeText(&escaped, []byte(s)) // a Buffer takes everything
-			brief := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+			brief := escapeBrief.Replace(s)
 			out = append(out, s, string(plain[1:len(plain)-1]), string(careful[1:len(careful)-1]),
 				escaped.String(), html.EscapeString(s), brief, strings.ReplaceAll(brief, `"`, "&quot;"))
 		}

@@ -19,8 +19,9 @@ type service struct {
 	connector Connector
 	log       *slog.Logger
 
-	mu   sync.Mutex
-	open map[string]*opened
+	mu        sync.Mutex
+	open      map[string]*opened
+	described *protocol.Manifest // nil = not yet
 }
 
 // opened is a connection and what uses it.
@@ -58,12 +59,17 @@ func (s *service) Describe(context.Context, *protocol.DescribeRequest) (*protoco
 	return &protocol.DescribeResponse{Manifest: m}, nil
 }
 
+// manifest asks the connector once: every call needs it, and a large one takes longer to make than many a call.
 func (s *service) manifest() (m *protocol.Manifest, err error) {
-	err = s.guard("Manifest", func() error {
-		m = s.connector.Manifest()
-		return nil
-	})
-	return m, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.described == nil {
+		err = s.guard("Manifest", func() error {
+			s.described = s.connector.Manifest()
+			return nil
+		})
+	}
+	return s.described, err
 }
 
 // entity finds what the manifest says about an entity; a connector with open entities describes them all as "*".
