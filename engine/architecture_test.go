@@ -24,7 +24,7 @@ var arrows = []struct {
 	{"cmd/kopru-sandbox/shop", nil},
 	{"cmd/kopru-sandbox", []string{"cmd/kopru-sandbox"}},
 	{"cmd/kopru-connector-", []string{"plugins"}},
-	{"cmd/", []string{"cmd", "engine", "pipelines", "transforms", "plugins/acceptance", "plugins/host", "plugins/protocol", "plugins/record", "plugins/sdk"}},
+	{"cmd/", []string{"cmd", "engine", "pipelines", "transforms", "plugins/acceptance", "plugins/host", "plugins/protocol", "plugins/record", "plugins/sdk", "plugins/starter"}},
 	{"engine", []string{"engine", "pipelines", "transforms", "plugins/host", "plugins/protocol", "plugins/record"}},
 	{"pipelines/diag", nil},
 	{"pipelines", []string{"pipelines", "transforms", "plugins/protocol", "plugins/record"}},
@@ -34,6 +34,7 @@ var arrows = []struct {
 	{"plugins/sdk", []string{"plugins/protocol", "plugins/record"}},
 	{"plugins/host", []string{"plugins/host", "plugins/protocol", "plugins/record"}},
 	{"plugins/acceptance", []string{"plugins/host", "plugins/protocol", "plugins/record"}},
+	{"plugins/starter", []string{"plugins/protocol"}},
 	{"plugins/", []string{"plugins/sdk", "plugins/protocol", "plugins/record"}}, // a connector; and its own packages
 }
 

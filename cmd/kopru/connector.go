@@ -10,8 +10,9 @@ import (
 )
 
 func (c *cli) connectorCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "connector", Short: "Look at connectors, and judge them"}
+	cmd := &cobra.Command{Use: "connector", Short: "Look at connectors, begin one, judge one"}
 	cmd.AddCommand(
+		c.connectorNewCommand(),
 		c.acceptCommand(),
 		&cobra.Command{
 			Use:   "list",

@@ -66,13 +66,17 @@ func (c *connector) launch(ctx context.Context, stdio bool) (*process, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.host.options.Deadline)
 	defer cancel()
+	security, certificate, err := identity()
+	if err != nil {
+		return nil, err
+	}
 	p := &process{connector: c}
 	stop := func() bool { return true }
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  protocol.Handshake,
 		Plugins:          goplugin.PluginSet{protocol.PluginName: dialled{}},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        security,
 		SkipHostEnv:      true,
 		StartTimeout:     c.host.options.Deadline,
 		Logger:           hclog.NewNullLogger(),
@@ -82,7 +86,7 @@ func (c *connector) launch(ctx context.Context, stdio bool) (*process, error) {
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(protocol.MaxMessage), grpc.MaxCallSendMsgSize(protocol.MaxMessage))},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			child, err := newChild(c.command(spec.Env, stdio), !stdio, c.handedOver(stdio))
+			child, err := newChild(c.command(append(spec.Env, envClientCert+"="+certificate), stdio), !stdio, c.handedOver(stdio))
 			if err != nil {
 				return nil, err
 			}
@@ -91,7 +95,7 @@ func (c *connector) launch(ctx context.Context, stdio bool) (*process, error) {
 			return child, nil
 		},
 	})
-	err := p.dial()
+	err = p.dial()
 	if err == nil && !stop() {
 		err = ctx.Err()
 	}

@@ -1,0 +1,95 @@
+package starter_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kopru-io/kopru/plugins/acceptance"
+	"github.com/kopru-io/kopru/plugins/starter"
+)
+
+// pythons may have what a connector needs: the one on the path, and the one that Debian's packages are for.
+var pythons = []string{"python3", "/usr/bin/python3"}
+
+// TestStarters writes each project, builds it as its README says and judges what comes of it.
+func TestStarters(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range starter.Languages {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "webshop")
+			if _, err := starter.Write(dir, "webshop", language); err != nil {
+				t.Fatal(err)
+			}
+			do := func(command string, args ...string) {
+				t.Helper()
+				cmd := exec.Command(command, args...)
+				cmd.Dir = dir
+				cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%s %s: %v\n%s", command, strings.Join(args, " "), err, out)
+				}
+			}
+			build := []string{"build"}
+			switch language {
+			case "go": // against this tree, and without asking the network for what it needs
+				do("go", "mod", "edit", "-replace", "github.com/kopru-io/kopru="+root)
+				do("cp", filepath.Join(root, "go.sum"), ".")
+			case "python":
+				python := slices.IndexFunc(pythons, func(p string) bool {
+					return exec.Command(p, "-c", "import grpc, google.protobuf, cryptography").Run() == nil
+				})
+				if python < 0 {
+					t.Skip("there is no python3 with grpcio, protobuf and cryptography")
+				}
+				build = append(build, "PYTHON="+pythons[python])
+			}
+			do("make", build...)
+			do("sh", "notes.sh", "build/notes")
+			spec, err := acceptance.ReadSpec(filepath.Join(dir, "accept.hcl"), func(string) (string, bool) {
+				return filepath.Join(dir, "build", "notes"), true
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := acceptance.Run(context.Background(), acceptance.Options{
+				Binary: filepath.Join(dir, "bin", "kopru-connector-webshop"), Spec: spec,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, result := range r.Results {
+				if result.Status == acceptance.Failed {
+					t.Errorf("%s: %s", result.ID, result.Detail)
+				}
+			}
+			if r.Level != acceptance.Enduring {
+				t.Errorf("level %s", r.Level)
+			}
+		})
+	}
+}
+
+func TestRefused(t *testing.T) {
+	full := t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "mine"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ dir, name, language, why string }{
+		{full, "webshop", "go", "not empty"},
+		{t.TempDir(), "Web-Shop", "go", "no name for a connector"},
+		{t.TempDir(), "webshop", "cobol", "there are go"},
+	} {
+		if _, err := starter.Write(tt.dir, tt.name, tt.language); err == nil || !strings.Contains(err.Error(), tt.why) {
+			t.Errorf("%s %s: %v", tt.name, tt.language, err)
+		}
+	}
+}
