@@ -10,8 +10,9 @@ variable "flows" {
     condition = length([for f in var.flows : f if !contains([
       "orders",
       "products",
+      "stock",
     ], f)]) == 0
-    error_message = "The flows are: orders, products."
+    error_message = "The flows are: orders, products, stock."
   }
 }
 

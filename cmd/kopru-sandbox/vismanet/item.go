@@ -38,7 +38,13 @@ type stock struct {
 	modified       time.Time
 }
 
-func (s *stock) available() *apd.Decimal { return difference(s.onHand, s.booked) }
+// available is what the rules of the item classes say: what lies there, less what is booked unless they leave that out.
+func (s *Server) available(st *stock) *apd.Decimal {
+	if s.opts.GrossAvailable {
+		return st.onHand
+	}
+	return difference(st.onHand, st.booked)
+}
 
 const (
 	itemStatuses = "Active NoSales NoPurchases NoRequest Inactive MarkedForDeletion Unknown"
@@ -244,7 +250,7 @@ func (s *Server) renderWarehouseDetails(i *item) []object {
 		st := i.stock[id]
 		out = append(out, object{
 			"isDefault": same(id, i.defaultWarehouse), "warehouse": id, "quantityOnHand": plain(st.onHand),
-			"available":            plain(st.available()),
+			"available":            plain(s.available(st)),
 			"availableForShipment": plain(st.onHand), "lastModifiedDateTime": s.instant(st.modified),
 		})
 	}

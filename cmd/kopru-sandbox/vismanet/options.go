@@ -54,6 +54,9 @@ type Options struct {
 	// "off" makes them false.
 	ExpandDefault string
 
+	// GrossAvailable leaves what orders have booked in the available stock, as a company's availability rules may say.
+	GrossAvailable bool
+
 	// RateLimit is how many requests a client may make in RateWindow (an hour); 0 never refuses.
 	RateLimit  int
 	RateWindow time.Duration

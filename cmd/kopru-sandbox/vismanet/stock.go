@@ -31,7 +31,7 @@ func (s *Server) inventorySummary(r *request) response {
 			"inventory": object{"number": i.number, "description": i.description}, "baseUnit": i.baseUnit,
 			"warehouse": object{"id": w.id, "description": w.description},
 			"location":  object{"id": w.internalID, "name": stockLocation},
-			"onHand":    plain(st.onHand), "available": plain(st.available()), "availableForShipment": plain(st.onHand),
+			"onHand":    plain(st.onHand), "available": plain(s.available(st)), "availableForShipment": plain(st.onHand),
 			"soBooked": plain(st.booked),
 		}
 		for _, name := range strings.Fields(noQuantities) {
@@ -144,11 +144,11 @@ func (s *Server) availability(i *item, q availabilityQuery) []object {
 	out := []object{}
 	for _, id := range q.places(i) {
 		st, w := i.stock[id], s.books.setup.warehouse(id)
-		o := quantities(st)
+		o := s.quantities(st)
 		o["internalWarehouseId"], o["warehouseId"], o["description"] = w.internalID, w.id, w.description
 		o["estimatedUnitCost"], o["estimatedTotalCost"], o["locations"], o["lotSerials"] = nil, nil, nil, nil
 		if expands(q.expand, "Location") {
-			l := quantities(st)
+			l := s.quantities(st)
 			l["internalLocationId"], l["locationId"], l["description"], l["lotSerials"] = w.internalID, stockLocation,
 				"Stelling 1", nil
 			o["locations"] = []object{l}
@@ -164,9 +164,9 @@ func (s *Server) availability(i *item, q availabilityQuery) []object {
 // wantedBy tells whether a repeated parameter lets the id through; none lets all.
 func wantedBy(ids []string, id string) bool { return len(ids) == 0 || containsText(ids, id) }
 
-func quantities(st *stock) object {
+func (s *Server) quantities(st *stock) object {
 	return object{
-		"quantityOnHand": plain(st.onHand), "quantityAvailable": plain(st.available()),
+		"quantityOnHand": plain(st.onHand), "quantityAvailable": plain(s.available(st)),
 		"quantityAvailableForShipment": plain(st.onHand),
 		"quantityNotAvailable":         plain(zero), "quantityPurchaseOrders": plain(zero), "lastModified": utc(st.modified),
 	}
