@@ -25,6 +25,7 @@ var arrows = []struct {
 	{"cmd/kopru-sandbox", []string{"cmd/kopru-sandbox"}},
 	{"cmd/kopru-connector-", []string{"plugins"}},
 	{"cmd/", []string{"cmd", "engine", "pipelines", "transforms", "plugins/acceptance", "plugins/host", "plugins/protocol", "plugins/record", "plugins/sdk", "plugins/starter"}},
+	{"engine/bench", []string{"engine/state", "plugins/protocol", "plugins/sdk"}}, // which is a connector too
 	{"engine", []string{"engine", "pipelines", "transforms", "plugins/host", "plugins/protocol", "plugins/record"}},
 	{"pipelines/diag", nil},
 	{"pipelines", []string{"pipelines", "transforms", "plugins/protocol", "plugins/record"}},

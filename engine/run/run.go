@@ -38,7 +38,8 @@ type Runner struct {
 	draining chan struct{}
 	drain    sync.Once
 
-	locks *keyedLocks
+	locks  *keyedLocks
+	memory collector
 }
 
 // New returns a Runner that works with the system clock.
@@ -179,6 +180,7 @@ func (r *Runner) renew(ctx context.Context, e *execution, cancel context.CancelC
 
 // pass is one reading of the source from the settled cursor, with the letters that come back tried first.
 func (r *Runner) pass(ctx context.Context, e *execution) error {
+	defer r.memory.begin()()
 	var err error
 	if e.held, err = newHeldKeys(ctx, r.Store, e.pipeline.Name); err != nil {
 		return err
