@@ -20,8 +20,23 @@ type Project struct {
 	Connections []*Connection     // in order of text
 	Pipelines   []*Pipeline
 	Engine      Engine
+	Variables   []Variable
 	Inputs      []string // names of the files that file() was asked for
 	Secrets     []string // sensitive values, for redaction; never print them
+}
+
+// Variable is a setting of the project, with the value in force.
+type Variable struct {
+	Name        string
+	Type        string // as it is declared
+	Description string
+	Sensitive   bool
+	Default     any // nil = none, or null
+	Required    bool
+	Value       any    // nil when it is sensitive
+	From        string // "default", "file", "environment" or "command line": where the value comes from
+	Rules       []string
+	Range       hcl.Range
 }
 
 // Connection is a configured connector. Its address is Type + "." + Name, as references write it.

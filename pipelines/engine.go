@@ -14,14 +14,21 @@ import (
 // DefaultDrain is how long a stopped engine lets its runs finish what is in flight.
 const DefaultDrain = 30 * time.Second
 
+// DefaultListen is where the dashboard is served unless something else is said. Others on the machine's network can't
+// reach it there.
+const DefaultListen = "127.0.0.1:8642"
+
 // Engine is what a project says about the engine that runs it.
 type Engine struct {
 	State string // database: a file in the project, or a postgres:// address, which may hold a password; "" = not said
 	Drain time.Duration
+
+	Listen          string // where the dashboard is served, "off" = nowhere
+	TLSCert, TLSKey string // files with its certificate and key, "" = without TLS
 }
 
 func (l *loader) engine(blocks []*hclsyntax.Block) {
-	l.project.Engine.Drain = DefaultDrain
+	l.project.Engine.Drain, l.project.Engine.Listen = DefaultDrain, DefaultListen
 	for i, block := range blocks {
 		if i > 0 {
 			l.errorf(block.DefRange(), "lang.duplicate", "A second engine block",
@@ -31,6 +38,8 @@ func (l *loader) engine(blocks []*hclsyntax.Block) {
 		b := l.body(block)
 		l.project.Engine.State = l.state(b)
 		l.project.Engine.Drain = b.duration("drain", DefaultDrain)
+		l.project.Engine.Listen = b.text("listen", DefaultListen)
+		l.project.Engine.TLSCert, l.project.Engine.TLSKey = b.text("tls_cert", ""), b.text("tls_key", "")
 		b.end()
 	}
 }

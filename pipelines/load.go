@@ -30,6 +30,7 @@ type Options struct {
 	Catalog  Catalog
 	Vars     map[string]string // --var: they win over everything
 	VarFiles []string          // --var-file, in order; later ones win
+	Standard []byte            // stands for what is in DefaultVarFile, nil = the file is read
 	Env      func(string) (string, bool)
 	Secret   func(name string) (string, error) // what secret() gives; nil = there are none
 	Version  string                            // kopru's own, for require { kopru = … }; "" = not checked
@@ -181,7 +182,10 @@ func (l *loader) read(dir string) {
 }
 
 func (l *loader) parse(path, name string) *hclsyntax.Body {
-	data, err := os.ReadFile(path)
+	data, err := l.opts.Standard, error(nil)
+	if data == nil || path != filepath.Join(l.project.Dir, DefaultVarFile) {
+		data, err = os.ReadFile(path)
+	}
 	if err != nil {
 		l.add(diag.Diagnostic{
 			Severity: diag.Error, Code: "lang.unreadable", Summary: "A file can't be read", Detail: err.Error(),

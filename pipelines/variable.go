@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/pipelines/expr"
 	"github.com/kopru-io/kopru/plugins/record"
 )
 
@@ -42,12 +43,60 @@ func (l *loader) variables(blocks []*hclsyntax.Block) {
 	}
 	l.alone = false
 	l.unknownVariables(declared, given)
+	l.describe(inOrder, declared, given)
 	for _, name := range inOrder {
 		for _, inner := range declared[name].Body.Blocks {
 			if inner.Type == "validation" && !l.broken["var."+name] {
 				l.validation(name, inner)
 			}
 		}
+	}
+}
+
+// describe lists the variables for those who look at the settings or change them.
+func (l *loader) describe(names []string, declared map[string]*hclsyntax.Block, files map[string]given) {
+	literal := func(block *hclsyntax.Block, name string) any {
+		attr := block.Body.Attributes[name]
+		if attr == nil {
+			return nil
+		}
+		v, _ := attr.Expr.Value(nil) // what is no literal was told already
+		out, err := expr.FromCty(v)
+		if err != nil {
+			return nil
+		}
+		return out
+	}
+	for _, name := range names {
+		block := declared[name]
+		v := Variable{
+			Name: name, Type: "any", Sensitive: l.sensitive["var."+name], Value: l.vars[name], From: "default",
+			Default: literal(block, "default"), Required: block.Body.Attributes["default"] == nil, Range: block.DefRange(),
+		}
+		v.Description, _ = literal(block, "description").(string)
+		if attr := block.Body.Attributes["type"]; attr != nil {
+			if want, diags := typeexpr.TypeConstraint(attr.Expr); !diags.HasErrors() {
+				v.Type = typeexpr.TypeString(want)
+			}
+		}
+		for _, inner := range block.Body.Blocks {
+			if text, ok := literal(inner, "error_message").(string); ok {
+				v.Rules = append(v.Rules, text)
+			}
+		}
+		if _, ok := files[name]; ok {
+			v.From = "file"
+		}
+		if _, ok := l.opts.Env("KOPRU_VAR_" + name); ok {
+			v.From = "environment"
+		}
+		if _, ok := l.opts.Vars[name]; ok {
+			v.From = "command line"
+		}
+		if v.Sensitive {
+			v.Value, v.Default = nil, nil
+		}
+		l.project.Variables = append(l.project.Variables, v)
 	}
 }
 
@@ -87,7 +136,7 @@ func (l *loader) givenFiles() map[string]given {
 	out := map[string]given{}
 	paths := l.opts.VarFiles
 	standard := filepath.Join(l.project.Dir, DefaultVarFile)
-	if _, err := os.Stat(standard); err == nil {
+	if _, err := os.Stat(standard); err == nil || l.opts.Standard != nil {
 		paths = slices.Concat([]string{standard}, paths)
 	}
 	for _, path := range paths {

@@ -42,7 +42,8 @@ type cli struct {
 	state    string
 	vars     []string
 	varFiles []string
-	detached bool // values of the environment are not needed
+	detached bool   // values of the environment are not needed
+	listen   string // of the dashboard, "" = as the project says
 }
 
 func main() {
@@ -106,6 +107,8 @@ func (c *cli) root() *cobra.Command {
 		c.nodesCommand(),
 		c.linksCommand(),
 		c.deadCommand(),
+		c.userCommand(),
+		c.tokenCommand(),
 		c.connectorCommand(),
 		c.typesCommand(),
 		c.secretCommand(),

@@ -28,6 +28,7 @@ func (c *cli) runCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "run each pipeline once, print the summary and end")
+	cmd.Flags().StringVar(&c.listen, "listen", "", "serve the dashboard at this `host:port`, or off (default: as the engine block says, else "+pipelines.DefaultListen+")")
 	return cmd
 }
 

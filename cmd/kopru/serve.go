@@ -59,9 +59,20 @@ func (c *cli) serve(ctx context.Context, p *project, names []string, runner *run
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	shown := make(chan error, 1)
+	go func() {
+		err := s.dashboard(ctx)
+		if err != nil { // what was asked for and can't be had ends the engine
+			end()
+		}
+		shown <- err
+	}()
 	s.watch(ctx, seen, hangup)
 	runner.Drain()
-	return stop(ctx, s.scheduler, s.current().project.Engine.Drain)
+	err = stop(ctx, s.scheduler, s.current().project.Engine.Drain)
+	return errors.Join(<-shown, err)
 }
 
 func (s *server) current() *generation {

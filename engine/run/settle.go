@@ -86,7 +86,7 @@ func (e *execution) durable(ctx context.Context, do func() error) error {
 func (e *execution) blank() state.Settlement {
 	s := state.Settlement{
 		Run: e.holder, Fence: e.fence, Pipeline: e.pipeline.Name, Source: e.pipeline.Source.Name,
-		Sinks: map[string]state.SinkCounts{}, Positions: map[string]string{},
+		Sinks: map[string]state.SinkCounts{}, Ends: map[state.End]int64{}, Positions: map[string]string{},
 	}
 	if e.part != nil {
 		s.Backfill, s.Partition = e.part.Backfill, e.part.Number
@@ -126,6 +126,9 @@ func (e *execution) settleItem(s *state.Settlement, it *item) {
 	case state.Dead:
 		s.Counts.Dead++
 	}
+	if it.step != "" && s.Ends != nil && !it.stillWaits() {
+		s.Ends[state.End{Step: it.step, Outcome: string(it.outcome)}]++
+	}
 	for _, o := range it.outs {
 		if it.outcome == state.Delivered {
 			c := s.Sinks[o.sink.Name]
@@ -151,10 +154,11 @@ func (e *execution) settleItem(s *state.Settlement, it *item) {
 	if it.stillWaits() { // no news
 		s.StillParked++
 	} else if e.pipeline.Activity != "failures" || it.outcome == state.Dead || it.outcome == state.Parked {
-		s.Entries = append(s.Entries, e.entry(it))
+		entry := e.entry(it)
 		if e.teller != nil {
-			e.tell(s, it)
+			e.tell(s, it, &entry)
 		}
+		s.Entries = append(s.Entries, entry)
 	}
 }
 

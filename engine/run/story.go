@@ -60,9 +60,11 @@ func (t *teller) learn(fields []*protocol.Field, within bool, others map[string]
 	}
 }
 
-// tell adds an item's story to a settlement, and what it can be found by.
-func (e *execution) tell(s *state.Settlement, it *item) {
-	body, err := record.Encode(e.teller.story(it))
+// tell adds an item's story to a settlement, and what it can be found by. The entry's reason is masked like it.
+func (e *execution) tell(s *state.Settlement, it *item, entry *state.Entry) {
+	mask := e.teller.mask(it)
+	entry.Reason = mask.text(entry.Reason)
+	body, err := record.Encode(e.teller.story(it, mask))
 	if err != nil {
 		return // a value that has no JSON form was told as the item's failure
 	}
@@ -95,23 +97,32 @@ func (e *execution) mention(it *item, match map[string]any) {
 	}
 }
 
-// story is what is told of an item, with personal data masked unless the pipeline keeps all.
-func (t *teller) story(it *item) map[string]any {
-	mask := &mask{names: t.personal}
-	var source any
-	if len(it.scope.Slots) > 0 {
-		source = it.scope.Slots[pipelines.SlotSource]
+// mask hides an item's personal data, or nothing where the pipeline keeps all.
+func (t *teller) mask(it *item) *mask {
+	m := &mask{names: t.personal}
+	if t.full {
+		return m
 	}
-	if !t.full {
-		mask.collect(source, t.source)
-		for _, st := range it.trail {
-			mask.byName(st.record)
-		}
-		for _, f := range it.effects {
-			mask.collect(f.Fields, t.sinks[f.Step])
-		}
-		mask.ready()
+	m.collect(source(it), t.source)
+	for _, st := range it.trail {
+		m.byName(st.record)
 	}
+	for _, f := range it.effects {
+		m.collect(f.Fields, t.sinks[f.Step])
+	}
+	m.ready()
+	return m
+}
+
+func source(it *item) any {
+	if len(it.scope.Slots) == 0 {
+		return nil
+	}
+	return it.scope.Slots[pipelines.SlotSource]
+}
+
+// story is what is told of an item.
+func (t *teller) story(it *item, mask *mask) map[string]any {
 	steps := make([]any, len(it.trail))
 	for i, st := range it.trail {
 		steps[i] = map[string]any{"step": st.step, "record": mask.value(st.record)}
@@ -128,7 +139,7 @@ func (t *teller) story(it *item) map[string]any {
 		}
 	}
 	return map[string]any{
-		"operation": operation(it.record), "occurred_at": occurredAt(it.record), "source": mask.value(source),
+		"operation": operation(it.record), "occurred_at": occurredAt(it.record), "source": mask.value(source(it)),
 		"steps": steps, "effects": effects, "exchanges": exchanges, "step": it.step,
 	}
 }

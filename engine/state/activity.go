@@ -196,3 +196,33 @@ func (s *Store) Hours(ctx context.Context, pipeline string, since time.Time) ([]
 	})
 	return out, err
 }
+
+// StepCounts is what happened at a pipeline's steps since a time: by step, then by outcome of the records that ended
+// there, and created, updated and same for what sinks did.
+func (s *Store) StepCounts(ctx context.Context, pipeline string, since time.Time) (map[string]map[string]int64, error) {
+	out := map[string]map[string]int64{}
+	err := s.query(ctx, "SELECT step, what, SUM(records) FROM steps WHERE pipeline = ? AND hour >= ? GROUP BY step, what",
+		[]any{pipeline, since.UnixMilli()}, func(rows *sql.Rows) error {
+			var step, what string
+			var n int64
+			if err := rows.Scan(&step, &what, &n); err != nil {
+				return err
+			}
+			if out[step] == nil {
+				out[step] = map[string]int64{}
+			}
+			out[step][what] += n
+			return nil
+		})
+	return out, err
+}
+
+// Pulse is the state's newest change, to be compared with an earlier one.
+func (s *Store) Pulse(ctx context.Context) (string, error) {
+	var pulse string
+	err := s.query(ctx, "SELECT CAST(COALESCE((SELECT MAX(id) FROM activity), 0) AS TEXT) || '-' || COALESCE((SELECT MAX(id) FROM runs), '') || '-' || "+
+		"COALESCE((SELECT SUM(fence) || '.' || SUM(seq) || '.' || SUM(CASE run WHEN '' THEN 0 ELSE 1 END) FROM leases), '') || '-' || "+
+		"(SELECT COUNT(*) || '' FROM halts) || '-' || COALESCE((SELECT MAX(id) || '' FROM audit), '')", nil,
+		func(rows *sql.Rows) error { return rows.Scan(&pulse) })
+	return pulse, err
+}

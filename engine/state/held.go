@@ -152,6 +152,25 @@ func scanRef(rows *sql.Rows) (HeldRef, error) {
 	return r, err
 }
 
+// HeldCount is how many open letters a pipeline has in a status.
+type HeldCount struct {
+	Pipeline, Status string
+	Letters          int64
+}
+
+// HeldCounts counts the open letters.
+func (s *Store) HeldCounts(ctx context.Context) ([]HeldCount, error) {
+	var out []HeldCount
+	err := s.query(ctx, "SELECT pipeline, status, COUNT(*) FROM held WHERE "+openHeld+" GROUP BY pipeline, status", nil,
+		func(rows *sql.Rows) error {
+			var c HeldCount
+			err := rows.Scan(&c.Pipeline, &c.Status, &c.Letters)
+			out = append(out, c)
+			return err
+		})
+	return out, err
+}
+
 // HeldGroup is how many letters have the same trouble, with the newest of them.
 type HeldGroup struct {
 	Pipeline, Status, Step, Code string

@@ -108,6 +108,16 @@ CREATE TABLE IF NOT EXISTS hourly (
   PRIMARY KEY (pipeline, hour, outcome)
 );
 
+-- What happened at each step: records that ended there, by outcome, and what sinks did: created, updated, same.
+CREATE TABLE IF NOT EXISTS steps (
+  pipeline TEXT NOT NULL,
+  step     TEXT NOT NULL,
+  hour     BIGINT NOT NULL,
+  what     TEXT NOT NULL,
+  records  BIGINT NOT NULL,
+  PRIMARY KEY (pipeline, step, hour, what)
+);
+
 CREATE TABLE IF NOT EXISTS runs (
   id          TEXT PRIMARY KEY,
   pipeline    TEXT NOT NULL,

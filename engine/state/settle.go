@@ -118,8 +118,32 @@ func (s *Store) settleActivity(ctx context.Context, tx *sql.Tx, st Settlement) e
 			hours = append(hours, []any{st.Pipeline, hour, string(o.outcome), o.n})
 		}
 	}
-	return s.insert(ctx, tx, "INSERT INTO hourly (pipeline, hour, outcome, records)", 4,
+	err = s.insert(ctx, tx, "INSERT INTO hourly (pipeline, hour, outcome, records)", 4,
 		"ON CONFLICT (pipeline, hour, outcome) DO UPDATE SET records = hourly.records + excluded.records", hours)
+	if err != nil {
+		return err
+	}
+	return s.insert(ctx, tx, "INSERT INTO steps (pipeline, step, hour, what, records)", 5,
+		"ON CONFLICT (pipeline, step, hour, what) DO UPDATE SET records = steps.records + excluded.records", stepRows(st, hour))
+}
+
+// stepRows are what happened at each step: how many records ended there, and what sinks did.
+func stepRows(st Settlement, hour int64) [][]any {
+	var rows [][]any
+	add := func(step, what string, n int64) {
+		if n > 0 {
+			rows = append(rows, []any{st.Pipeline, step, hour, what, n})
+		}
+	}
+	for end, n := range st.Ends {
+		add(end.Step, end.Outcome, n)
+	}
+	for step, c := range st.Sinks {
+		add(step, "created", c.Created)
+		add(step, "updated", c.Updated)
+		add(step, "same", c.Unchanged)
+	}
+	return rows
 }
 
 // settlePlaces moves the cursor and the positions of append-only sinks.

@@ -44,6 +44,9 @@ type SinkCounts struct {
 	Unchanged int64 `json:"unchanged"`
 }
 
+// End is a step at which records ended, and how.
+type End struct{ Step, Outcome string }
+
 // Add adds other to c.
 func (c *SinkCounts) Add(other SinkCounts) {
 	c.Created += other.Created
@@ -100,6 +103,7 @@ type Settlement struct {
 	Cursor      *string // nil: does not move
 	Counts      Counts
 	Sinks       map[string]SinkCounts
+	Ends        map[End]int64 // records that ended before the last step
 	Links       []Link
 	DoneIntents []Intent
 	Entries     []Entry

@@ -97,11 +97,12 @@ var catalogue = map[string]string{
 	"transform.regex":      "The regular expression could run without end, or does not mean what it says.",
 	"transform.limits":     "A limit of the script is not possible.",
 	"transform.threw":      "The script threw an error.",
-	"transform.rejected":   "The script refused the record with ctx.fail.",
-	"transform.timeout":    "The script took longer than its limit. Raise limits.time, or let it do less.",
-	"transform.depth":      "The script's functions call each other too deeply, mostly without end.",
-	"transform.memory":     "The script holds more memory than its limit. Raise limits.memory, or let it keep less.",
-	"transform.output":     "The script's result is larger than its limit. Raise limits.output, or return less.",
+	"transform.rejected": "The script refused the record, and the message says why. Mend the record where it comes from, or edit it here and " +
+		"replay; where a setting decides, change the setting and replay.",
+	"transform.timeout": "The script took longer than its limit. Raise limits.time, or let it do less.",
+	"transform.depth":   "The script's functions call each other too deeply, mostly without end.",
+	"transform.memory":  "The script holds more memory than its limit. Raise limits.memory, or let it keep less.",
+	"transform.output":  "The script's result is larger than its limit. Raise limits.output, or return less.",
 	"transform.inexact_number": "The script's result has a binary fraction, which money must not. Compute with " +
 		"Decimal from kopru/std.",
 	"transform.bad_value": "The script's result holds something that is no JSON, such as a function.",
@@ -144,6 +145,8 @@ var catalogue = map[string]string{
 		"or at the source's key.",
 	"sink.bad_value":  "A value can't be written as JSON.",
 	"sink.bad_answer": "The fields that the connector found can't be read. This is a mistake of the connector.",
+	"parked": "The record waits for something that is not there yet. It is tried again by itself as soon as it is; create it in the " +
+		"target, or discard the letter when it will never come.",
 	"parked.behind": "The record waits behind an earlier letter of the same key, since on_error has park_key. It comes by " +
 		"itself when that letter is replayed or discarded.",
 	"parked.expired": "What the record waited for did not come in the time of on_error { park_for }. Create it in the " +

@@ -1,0 +1,173 @@
+// Package dashboard is the operator's room: pages and a JSON API that show what happened to every record, and let
+// people mend what did not come through.
+package dashboard
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/kopru-io/kopru/engine/run"
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/pipelines/diag"
+)
+
+//go:embed assets templates lang
+var files embed.FS
+
+// Definition is a project that is in force.
+type Definition struct {
+	Number  int
+	Since   time.Time
+	Project *pipelines.Project
+	Runs    map[string]bool // the pipelines that this node runs
+}
+
+// Checked is what a live check of a connection found.
+type Checked struct {
+	OK       bool      `json:"ok"`
+	Facts    []string  `json:"facts" nullable:"false"`
+	Problems []Problem `json:"problems" nullable:"false"`
+}
+
+// Problem is something that is wrong with a connection or a setting.
+type Problem struct {
+	Where   string `json:"where,omitempty"`
+	Summary string `json:"summary"`
+	Detail  string `json:"detail,omitempty"`
+	Warning bool   `json:"warning,omitempty"`
+}
+
+// Engine is what the dashboard shows and works with.
+type Engine struct {
+	Store      *state.Store
+	Runner     *run.Runner
+	Log        *slog.Logger
+	Version    string
+	Definition func() Definition
+	Trigger    func(ctx context.Context, pipeline string) error
+	Check      func(ctx context.Context, c *pipelines.Connection) Checked
+	// Try loads the project as it would be with these settings in place of those in the standard file.
+	Try   func(ctx context.Context, settings []byte) (*pipelines.Project, diag.List, error)
+	Clean func(text string) string // takes secrets out
+}
+
+// room is the dashboard at work.
+type room struct {
+	Engine
+	now    func() time.Time
+	gate   *gate
+	pages  map[string]*pages // by language
+	tail   *tail
+	writes chan struct{} // one change of the settings at a time
+}
+
+// New returns the dashboard's handler.
+func New(e Engine) (http.Handler, error) {
+	r := &room{Engine: e, now: time.Now, writes: make(chan struct{}, 1)}
+	r.gate = newGate(e.Store, r.now)
+	r.tail = newTail(e.Store)
+	var err error
+	if r.pages, err = loadPages(); err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	r.routes(mux)
+	r.api(mux)
+	return r.guard(mux), nil
+}
+
+// Listen says where to serve.
+type Listen struct {
+	Address         string // host:port
+	TLSCert, TLSKey string
+	Insist          bool // an address that is taken is an error; otherwise another one is sought
+}
+
+// Serve serves the dashboard until ctx ends. It says where through told, once it can be reached.
+func Serve(ctx context.Context, e Engine, l Listen, told func(url string)) error {
+	if err := mayListen(ctx, e.Store, l.Address); err != nil {
+		return err
+	}
+	handler, err := New(e)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", l.Address)
+	if err != nil && !l.Insist {
+		host, _, _ := net.SplitHostPort(l.Address)
+		listener, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
+	}
+	if err != nil {
+		return fmt.Errorf("the dashboard can't be served at %s: %w", l.Address, err)
+	}
+	ending, cancel := context.WithCancel(ctx)
+	defer cancel()
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ending },
+		ErrorLog:    slog.NewLogLogger(e.Log.Handler(), slog.LevelDebug),
+	}
+	scheme := "http"
+	if l.TLSCert != "" {
+		scheme = "https"
+	}
+	told(scheme + "://" + listener.Addr().String())
+	ended := make(chan error, 1)
+	go func() {
+		if l.TLSCert != "" {
+			ended <- server.ServeTLS(listener, l.TLSCert, l.TLSKey)
+			return
+		}
+		ended <- server.Serve(listener)
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	limited, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer done()
+	if err := server.Shutdown(limited); err != nil {
+		err = server.Close() // what takes longer is a browser that waits for news
+		if err != nil {
+			return err
+		}
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// mayListen refuses to let anybody in from elsewhere without a login.
+func mayListen(ctx context.Context, store *state.Store, address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("the dashboard can't be served at %q: write it like %s", address, pipelines.DefaultListen)
+	}
+	if local(host) {
+		return nil
+	}
+	users, err := store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	if len(users) == 0 {
+		return fmt.Errorf("the dashboard at %s could be reached from other machines, and nobody would have to log in: "+
+			"add a user first, with kopru user add NAME --role admin, or listen on %s", address, pipelines.DefaultListen)
+	}
+	return nil
+}
+
+// local tells whether a host can only be reached from this machine.
+func local(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

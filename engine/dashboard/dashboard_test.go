@@ -1,0 +1,306 @@
+package dashboard_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kopru-io/kopru/engine/dashboard"
+	"github.com/kopru-io/kopru/engine/state"
+)
+
+// TestPagesTellWhatHappened visits every page in every language; none tells the secret, or personal data unasked.
+func TestPagesTellWhatHappened(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	for path, wants := range map[string][]string{
+		"/":                 {"Till orders become sales", "orders", `class="pill attention"`},
+		"/pipelines/orders": {"sold", "1 filtered", "2 created", "1 dead"},
+		"/activity":         {"A-1", "nothing was sold", "created sale <span class=\"key\">S1</span>"},
+		"/activity?q=ADA%40example.test&outcome=delivered": nil,
+		"/activity?from=2020-01-01T00:00":                  {"A-4"},
+		"/live":                                            {"A-2"},
+		"/record?pipeline=orders&key=A-1":                  {"Delivered: created sale S1.", "ref: ", "•••"},
+		"/record?pipeline=orders&key=A-3":                  {"Skipped: nothing was sold."},
+		"/record?pipeline=orders&key=A-4":                  {"Failed at step", "total is no number"},
+		"/failures":                                        {"books.total", "total is no number"},
+		"/failures/group?pipeline=orders&step=sale&code=books.total&status=dead": {"A-4"},
+		"/connections": {"fake.till", "secret"},
+		"/settings":    {"Corner Shop", "Name of the shop, as the books show it"},
+		"/nodes":       {"kopru user add"},
+		"/login":       {"Password"},
+	} {
+		contains(t, s.get(path, "Accept-Language", "en"), wants...)
+		for _, lang := range []string{"en", "tr", "nl", "nb"} {
+			body := s.get(path, "Accept-Language", lang)
+			contains(t, body, `<html lang="`+lang+`"`)
+			if strings.Contains(body, hush) || strings.Contains(body, "ada@") || strings.Contains(body, "dag@") {
+				t.Errorf("%s tells what it must not", path)
+			}
+			if strings.Contains(body, "<script>") || strings.Contains(body, " style=") || strings.Contains(body, " onclick=") {
+				t.Errorf("%s has something inline", path)
+			}
+		}
+	}
+	contains(t, s.get("/pipelines/orders/plan"), "No record would be read")
+	contains(t, s.post("/connections/fake.books/check", "", http.StatusOK), "It is open with •••")
+	if status, _, _ := s.ask(http.MethodGet, "/pipelines/none", ""); status != http.StatusNotFound {
+		t.Errorf("a pipeline that is not there: %d", status)
+	}
+}
+
+// TestFailureIsMended goes the way of an operator through the API: found, understood, planned, mended, replayed.
+func TestFailureIsMended(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	var groups []dashboard.Group
+	into(t, s.get("/api/v1/failures"), &groups)
+	if len(groups) != 1 || groups[0].Letters != 1 || groups[0].Code != "books.total" {
+		t.Fatalf("%+v", groups)
+	}
+	var letter dashboard.Letter
+	into(t, s.get("/api/v1/letters/1"), &letter)
+	if letter.Key != "A-4" || len(letter.Exchanges) != 1 || strings.Contains(letter.Exchanges[0].Request, hush) {
+		t.Fatalf("%+v", letter)
+	}
+	mended := `{"ids":[1],"record":{"ref":"A-4","total":9,"email":"dag@example.test"}}`
+	contains(t, s.post("/api/v1/letters/plan", mended, http.StatusOK), `"create"`)
+	if len(s.books.sales) != 2 {
+		t.Fatal("a plan wrote something")
+	}
+	s.post("/api/v1/letters/replay", `{"ids":[1]}`, http.StatusOK) // as it is it fails again
+	var done dashboard.Replayed
+	into(t, s.post("/api/v1/letters/replay", mended, http.StatusOK), &done)
+	if done.Records.Delivered != 1 || len(done.Open) != 0 || len(s.books.sales) != 3 {
+		t.Errorf("%+v, %d sales", done, len(s.books.sales))
+	}
+	s.post("/api/v1/letters/replay", `{"ids":[1]}`, http.StatusUnprocessableEntity) // closed
+	s.post("/api/v1/letters/discard", `{"ids":[7],"reason":"x"}`, http.StatusNotFound)
+
+	s.books.order("A-5", `"total":"ten"`)
+	s.post("/pipelines/orders/run", "", http.StatusSeeOther)
+	form := "pipeline=orders&step=sale&code=books.total"
+	contains(t, s.post("/failures/discard", form, http.StatusUnprocessableEntity), "Say why")
+	contains(t, s.post("/failures/discard", form+"&reason=a+test", http.StatusOK), "Closed for good")
+	contains(t, s.get("/record?pipeline=orders&key=A-5"), "Closed by a person: a test.")
+	contains(t, s.get("/api/v1/audit"), `"replay"`, `"discard"`, "a test")
+}
+
+// TestSettingIsChanged changes variables; the file keeps what else stands in it, and nothing wrong gets into it.
+func TestSettingIsChanged(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	file := filepath.Join(s.dir, "kopru.vars.hcl")
+	s.write("kopru.vars.hcl", "# the owner's words\nshop = \"Old\" # since May\n")
+	put := func(name, body string) (int, string) {
+		t.Helper()
+		status, answer, _ := s.ask(http.MethodPut, "/api/v1/settings/"+name, body)
+		return status, answer
+	}
+	if status, answer := put("shop", `{"value":"Ada's \"Best\" ${x}"}`); status != http.StatusOK {
+		t.Fatal(status, answer)
+	}
+	if status, answer := put("copies", `{"value":"2"}`); status != http.StatusOK {
+		t.Fatal(status, answer)
+	}
+	const want = "# the owner's words\nshop   = \"Ada's \\\"Best\\\" $${x}\" # since May\ncopies = 2\n"
+	if got, _ := os.ReadFile(file); string(got) != want {
+		t.Errorf("%s", got)
+	}
+	for _, wrong := range [][2]string{{"shop", `{"value":""}`}, {"copies", `{"value":"many"}`}, {"copies", `{"value":"1\nshop = 2"}`}} {
+		if status, answer := put(wrong[0], wrong[1]); status != http.StatusUnprocessableEntity {
+			t.Errorf("%v: %d %s", wrong, status, answer)
+		}
+	}
+	if got, _ := os.ReadFile(file); string(got) != want {
+		t.Errorf("a wrong value got in: %s", got)
+	}
+	put("shop", `{"value":null}`)
+	var list []dashboard.VariableLine
+	into(t, s.get("/api/v1/settings"), &list)
+	if list[0].From != "default" || list[0].Value != "Corner Shop" || list[1].Value != "2" || list[1].From != "file" {
+		t.Errorf("%+v", list)
+	}
+	contains(t, s.post("/settings/shop", "value=", http.StatusOK), "A shop has a name.", "Nothing was changed.")
+}
+
+// TestRoles lets people do what their role allows, and nobody in without a login once there are users.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	tokens := map[dashboard.Role]string{}
+	for _, role := range dashboard.Roles {
+		tokens[role] = dashboard.NewToken()
+		pass := state.Pass{Kind: state.KindToken, Name: string(role), Role: string(role), At: time.Now()}
+		if err := s.store.PutPass(t.Context(), pass, tokens[role]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		need         dashboard.Role
+		method, path string
+		body         string
+	}{
+		{dashboard.Viewer, "GET", "/api/v1/overview", ""},
+		{dashboard.Viewer, "GET", "/activity/export?format=jsonl", ""},
+		{dashboard.Operator, "POST", "/api/v1/pipelines/orders/run", ""},
+		{dashboard.Operator, "POST", "/api/v1/pipelines/orders/pause", ""},
+		{dashboard.Operator, "POST", "/api/v1/pipelines/orders/resume", ""},
+		{dashboard.Operator, "GET", "/api/v1/pipelines/orders/plan", ""},
+		{dashboard.Operator, "POST", "/api/v1/letters/plan", `{"ids":[1]}`},
+		{dashboard.Operator, "POST", "/api/v1/letters/replay", `{"ids":[1]}`},
+		{dashboard.Operator, "POST", "/api/v1/connections/fake.books/check", ""},
+		{dashboard.Admin, "PUT", "/api/v1/settings/copies", `{"value":"3"}`},
+		{dashboard.Admin, "GET", "/api/v1/audit", ""},
+	} {
+		allowed := false
+		for _, role := range dashboard.Roles {
+			allowed = allowed || role == c.need
+			s.token = tokens[role]
+			status, body, _ := s.ask(c.method, c.path, c.body)
+			if want := map[bool]int{true: 200, false: 403}[allowed]; status != want {
+				t.Errorf("%s %s as %s: %d, want %d: %s", c.method, c.path, role, status, want, body)
+			}
+		}
+	}
+	s.token = tokens[dashboard.Viewer]
+	if body := s.get("/api/v1/letters/1"); strings.Contains(body, "dag@") || strings.Contains(s.get("/failures/1"), "dag@") {
+		t.Error("a viewer sees the record")
+	}
+	s.token = "kopru_wrong"
+	if status, _, _ := s.ask("GET", "/api/v1/overview", ""); status != http.StatusUnauthorized {
+		t.Errorf("a wrong token: %d", status)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	hash, err := dashboard.HashPassword("correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dashboard.HashPassword("short"); err == nil {
+		t.Error("a short password is taken")
+	}
+	if err := s.store.PutUser(t.Context(), state.User{Name: "ada", Role: "operator", Password: hash, At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	status, _, header := s.ask("GET", "/activity?q=1", "")
+	if status != http.StatusSeeOther || header.Get("Location") != "/login?next=%2Factivity%3Fq%3D1" {
+		t.Fatalf("without a login: %d %v", status, header)
+	}
+	status, _, header = s.ask("POST", "/login", "name=ada&password=correct+horse&next=%2F%2Fevil.test")
+	if status != http.StatusSeeOther || header.Get("Location") != "/" {
+		t.Fatalf("%d %v", status, header)
+	}
+	cookie := header.Get("Set-Cookie")
+	contains(t, cookie, "HttpOnly", "SameSite=Lax")
+	session, _, _ := strings.Cut(cookie, ";")
+	contains(t, s.get("/", "Cookie", session), "ada")
+	// Another site can't use the session.
+	status, _, _ = s.ask("POST", "/pipelines/orders/run", "", "Cookie", session, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test")
+	if status != http.StatusForbidden {
+		t.Errorf("another site's request: %d", status)
+	}
+	if status, _, _ = s.ask("POST", "/logout", "", "Cookie", session); status != http.StatusSeeOther {
+		t.Errorf("logout: %d", status)
+	}
+	if status, _, _ = s.ask("GET", "/", "", "Cookie", session); status != http.StatusSeeOther {
+		t.Errorf("the session outlived the logout: %d", status)
+	}
+	refused := 0
+	for range 15 {
+		status, body, _ := s.ask("POST", "/login", "name=eve&password=guess+guess")
+		if status == http.StatusTooManyRequests {
+			refused++
+		} else if status != http.StatusUnauthorized || !strings.Contains(body, "wrong") {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	if refused < 4 {
+		t.Errorf("only %d of 15 guesses were refused unread", refused)
+	}
+}
+
+// TestForeignName: a name of another site that leads to this machine gets nothing where nobody logs in.
+func TestForeignName(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	if status, body, header := s.ask("GET", "/", "", "Host", "evil.test"); status != http.StatusForbidden || strings.Contains(body, "orders") {
+		t.Errorf("%d %v", status, header)
+	}
+	_, _, header := s.ask("GET", "/", "", "Host", "localhost:1234")
+	for name, want := range map[string]string{
+		"Content-Security-Policy": "script-src 'self'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
+	} {
+		contains(t, header.Get(name), want)
+	}
+}
+
+func TestExport(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.books.order("=cmd()", `"total":1`)
+	s.sell()
+	lines := strings.Split(strings.TrimSpace(s.get("/activity/export?format=jsonl&outcome=delivered")), "\n")
+	var e dashboard.Entry
+	if into(t, lines[0], &e); len(lines) != 3 || e.Key != "A-2" {
+		t.Errorf("%q", lines)
+	}
+	table := s.get("/activity/export?format=csv")
+	contains(t, table, "at,pipeline,", ",'=cmd(),delivered")
+	if n := strings.Count(table, "\n"); n != 6 {
+		t.Errorf("%d lines:\n%s", n, table)
+	}
+}
+
+// TestAPIIsDescribed: the document names every call, and what each answers.
+func TestAPIIsDescribed(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	var doc struct {
+		OpenAPI string `json:"openapi"`
+		Paths   map[string]map[string]struct {
+			Summary   string         `json:"summary"`
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
+	}
+	into(t, s.get("/api/openapi.json"), &doc)
+	if !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) < 18 {
+		t.Fatalf("%s with %d paths", doc.OpenAPI, len(doc.Paths))
+	}
+	for path, calls := range doc.Paths {
+		for method, call := range calls {
+			if call.Summary == "" || call.Responses["200"] == nil {
+				t.Errorf("%s %s is not described", method, path)
+			}
+		}
+	}
+}
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.post("/pipelines/orders/pause", "", http.StatusSeeOther)
+	contains(t, s.get("/pipelines/orders"), "Its schedule is stopped since", "Resume")
+	contains(t, s.get("/api/v1/pipelines"), `"paused_by":"local"`, `"health":"paused"`)
+	s.post("/pipelines/orders/resume", "", http.StatusSeeOther)
+	if strings.Contains(s.get("/api/v1/pipelines"), "paused_by") {
+		t.Error("still paused")
+	}
+}
+
+func into(t *testing.T, text string, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+}

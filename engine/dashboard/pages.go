@@ -1,0 +1,452 @@
+package dashboard
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/message"
+
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines/diag"
+)
+
+// pages are the templates in one language.
+type pages struct {
+	speaker
+	byName map[string]*template.Template
+}
+
+func loadPages() (map[string]*pages, error) {
+	texts, err := translations()
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*pages{}
+	for _, tag := range languages {
+		s := speaker{tag, message.NewPrinter(tag, message.Catalog(texts))}
+		p := &pages{speaker: s, byName: map[string]*template.Template{}}
+		base, err := template.New("").Funcs(s.functions()).ParseFS(files, "templates/layout.html", "templates/parts.html")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			page := strings.TrimSuffix(path.Base(name), ".html")
+			if page == "layout" || page == "parts" {
+				continue
+			}
+			t, err := base.Clone()
+			if err == nil {
+				_, err = t.ParseFS(files, name)
+			}
+			if err != nil {
+				return nil, err
+			}
+			p.byName[page] = t
+		}
+		out[tag.String()] = p
+	}
+	return out, nil
+}
+
+func (s speaker) functions() template.FuncMap {
+	return template.FuncMap{
+		"t": s.text, "n": s.number, "short": s.short, "query": queryEscape, "explain": diag.Explain,
+		"pretty": func(data json.RawMessage) string { return pretty(data) },
+		"json":   func(v any) string { return scalar(v) },
+		"took": func(ms int64) string {
+			return (time.Duration(ms) * time.Millisecond).Round(time.Millisecond * 10).String()
+		},
+		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"clock": func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
+		"spark": spark, "outcomes": func() []string { return []string{"delivered", "unchanged", "filtered", "parked", "dead"} },
+		"of": func(c state.Counts, outcome string) int64 {
+			return map[string]int64{
+				"delivered": c.Delivered, "unchanged": c.Unchanged, "filtered": c.Filtered, "parked": c.Parked, "dead": c.Dead,
+			}[outcome]
+		},
+		"word": func(word string) string { return s.text(word) },
+		"past": func(action string) string {
+			return s.text(map[string]string{"create": "created", "update": "updated"}[action])
+		},
+		"plus":      func(a, b int) int { return a + b },
+		"languages": func() map[string]string { return languageNames },
+		"dict": func(pairs ...any) map[string]any {
+			m := map[string]any{}
+			for i := 0; i+1 < len(pairs); i += 2 {
+				m[fmt.Sprint(pairs[i])] = pairs[i+1]
+			}
+			return m
+		},
+	}
+}
+
+// spark is a small line of values, as the points of an SVG polyline in a box of 120 by 28.
+func spark(values []int64) string {
+	most := max(1, slices.Max(append([]int64{0}, values...)))
+	var b strings.Builder
+	for i, v := range values {
+		fmt.Fprintf(&b, "%d,%d ", i*120/max(1, len(values)-1), 26-v*24/most)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// shown is what every page gets.
+type shown struct {
+	Page     string
+	Path     string
+	Lang     string
+	Person   person
+	Version  string
+	Dead     int64
+	Data     any
+	Flash    string
+	Fragment bool
+}
+
+// page writes a page, or only its content when a part of a page is asked for.
+func (r *room) page(w http.ResponseWriter, req *http.Request, name string, data any) {
+	p := r.pages[languageOf(req)]
+	view := shown{Page: name, Path: req.URL.Path, Lang: p.tag.String(), Person: who(req.Context()), Version: r.Version, Data: data}
+	if name != "login" {
+		held, err := r.Store.HeldCounts(req.Context())
+		if err != nil {
+			r.Log.Error("a page could not be shown", "page", name, "error", err)
+		}
+		for _, h := range held {
+			if h.Status == state.HeldDead {
+				view.Dead += h.Letters
+			}
+		}
+	}
+	block := "layout"
+	if req.Header.Get("HX-Request") != "" && req.Header.Get("HX-Boosted") == "" {
+		block = "content"
+	}
+	var b bytes.Buffer
+	if err := p.byName[name].ExecuteTemplate(&b, block, view); err != nil {
+		r.Log.Error("a page could not be shown", "page", name, "error", err)
+		http.Error(w, "This page could not be shown. The log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Add("Vary", "HX-Request, Accept-Language")
+	_, _ = w.Write(b.Bytes()) // a browser that is gone needs no page
+}
+
+// fail shows an error as a page, or as the answer to a form.
+func (r *room) fail(w http.ResponseWriter, req *http.Request, err error) {
+	status, message := http.StatusInternalServerError, ""
+	var f *fault
+	var m *mistakes
+	switch {
+	case errors.As(err, &f):
+		status, message = f.status, f.message
+	case errors.As(err, &m):
+		status, message = m.GetStatus(), strings.TrimSpace(m.Error())
+	default:
+		message = r.Clean(err.Error())
+		r.Log.Error("a page could not be shown", "path", req.URL.Path, "error", err)
+	}
+	if req.Header.Get("HX-Request") != "" && status < 500 {
+		status = http.StatusOK // so that it is shown where the answer was to be
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	r.page(w, req, "error", message)
+}
+
+// get answers with a page made of what do returns.
+func (r *room) get(name string, do func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		data, err := do(req)
+		if err != nil {
+			r.fail(w, req, err)
+			return
+		}
+		r.page(w, req, name, data)
+	}
+}
+
+// post does something, then shows a page: with htmx in place, otherwise after going there.
+func (r *room) post(do func(*http.Request) (to string, err error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		to, err := do(req)
+		if err != nil {
+			r.fail(w, req, err)
+			return
+		}
+		http.Redirect(w, req, to, http.StatusSeeOther)
+	}
+}
+
+func (r *room) routes(mux *http.ServeMux) {
+	mux.Handle("GET /assets/", http.HandlerFunc(r.asset))
+	mux.HandleFunc("/login", r.logIn)
+	mux.HandleFunc("POST /logout", r.logOut)
+	mux.HandleFunc("POST /language", r.setLanguage)
+	mux.HandleFunc("GET /events", r.events)
+	mux.HandleFunc("GET /{$}", r.get("overview", func(req *http.Request) (any, error) { return r.overview(req.Context()) }))
+	mux.HandleFunc("GET /pipelines/{name}", r.get("pipeline", func(req *http.Request) (any, error) {
+		return r.pipeline(req.Context(), req.PathValue("name"))
+	}))
+	mux.HandleFunc("GET /pipelines/{name}/plan", r.get("plan", func(req *http.Request) (any, error) {
+		return r.plan(req.Context(), req.PathValue("name"), req.FormValue("key"))
+	}))
+	for verb, do := range map[string]func(context.Context, string) error{
+		"run":    r.runNow,
+		"pause":  func(ctx context.Context, name string) error { return r.halt(ctx, name, true) },
+		"resume": func(ctx context.Context, name string) error { return r.halt(ctx, name, false) },
+	} {
+		mux.HandleFunc("POST /pipelines/{name}/"+verb, r.post(func(req *http.Request) (string, error) {
+			name := req.PathValue("name")
+			return "/pipelines/" + url.PathEscape(name), do(req.Context(), name)
+		}))
+	}
+	mux.HandleFunc("GET /activity", r.get("activity", r.activityPage))
+	mux.HandleFunc("GET /activity/export", r.export)
+	mux.HandleFunc("GET /live", r.get("live", func(req *http.Request) (any, error) {
+		return r.activity(req.Context(), state.ActivityFilter{Limit: 60})
+	}))
+	mux.HandleFunc("GET /record", r.get("record", func(req *http.Request) (any, error) {
+		entry, _ := strconv.ParseInt(req.FormValue("entry"), 10, 64) // none is the newest
+		return r.record(req.Context(), req.FormValue("pipeline"), req.FormValue("key"), entry)
+	}))
+	r.failureRoutes(mux)
+	mux.HandleFunc("GET /connections", r.get("connections", func(req *http.Request) (any, error) { return r.connections(req.Context()) }))
+	mux.HandleFunc("POST /connections/{address}/check", r.get("checked", func(req *http.Request) (any, error) {
+		return r.check(req.Context(), req.PathValue("address"))
+	}))
+	mux.HandleFunc("GET /settings", r.get("settings", r.settingsPage))
+	mux.HandleFunc("POST /settings/{name}", r.get("setting", r.saveSetting))
+	mux.HandleFunc("GET /nodes", r.get("nodes", r.nodesPage))
+}
+
+// asset serves a file that never changes while the program lives.
+func (r *room) asset(w http.ResponseWriter, req *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	http.ServeFileFS(w, req, files, strings.TrimPrefix(req.URL.Path, "/"))
+}
+
+// found is a page of the activity.
+type found struct {
+	Filter    searched
+	FromText  string
+	ToText    string
+	Entries   []Entry
+	Older     string // query of the next page, "" = none
+	Query     string
+	Pipelines []string
+	Codes     []string
+}
+
+func (r *room) activityPage(req *http.Request) (any, error) {
+	f, err := readSearch(req.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	out := &found{Filter: f, FromText: req.FormValue("from"), ToText: req.FormValue("to"), Codes: diag.Codes()}
+	for _, p := range r.Definition().Project.Pipelines {
+		out.Pipelines = append(out.Pipelines, p.Name)
+	}
+	if out.Entries, err = r.activity(req.Context(), f.filter()); err != nil {
+		return nil, err
+	}
+	q := req.URL.Query()
+	q.Del("before")
+	out.Query = q.Encode()
+	if len(out.Entries) == f.Limit {
+		q.Set("before", strconv.FormatInt(out.Entries[len(out.Entries)-1].ID, 10))
+		out.Older = q.Encode()
+	}
+	return out, nil
+}
+
+func readSearch(q url.Values) (searched, error) {
+	f := searched{
+		Pipeline: q.Get("pipeline"), Outcome: q.Get("outcome"), Code: strings.TrimSpace(q.Get("code")),
+		Search: strings.TrimSpace(q.Get("q")), Run: q.Get("run"), Limit: 50,
+	}
+	f.Before, _ = strconv.ParseInt(q.Get("before"), 10, 64) // none is the newest
+	for name, at := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
+		text := q.Get(name)
+		if text == "" {
+			continue
+		}
+		parsed, err := time.ParseInLocation("2006-01-02T15:04", text, time.Local)
+		if err != nil {
+			if parsed, err = time.Parse(time.RFC3339, text); err != nil {
+				return f, refused(fmt.Sprintf("%q is no time; write it like 2026-01-31T14:00.", text))
+			}
+		}
+		*at = parsed
+	}
+	return f, nil
+}
+
+// mostExported bounds a file that somebody takes away.
+const mostExported = 1_000_000
+
+// export streams what a search finds, as CSV or as JSON lines.
+func (r *room) export(w http.ResponseWriter, req *http.Request) {
+	f, err := readSearch(req.URL.Query())
+	if err != nil {
+		r.fail(w, req, err)
+		return
+	}
+	name := "activity-" + r.now().Format("2006-01-02-150405")
+	lines := req.FormValue("format") == "jsonl"
+	var write func(Entry) error
+	flush := func() {}
+	if lines {
+		w.Header().Set("Content-Type", "application/jsonl")
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		write = func(e Entry) error { return enc.Encode(e) }
+	} else {
+		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		table := csv.NewWriter(w)
+		_ = table.Write([]string{"at", "pipeline", "entity", "key", "outcome", "code", "reason", "effects", "run", "took_ms"}) // Error tells
+		write = func(e Entry) error {
+			effects, err := json.Marshal(e.Effects)
+			if err != nil {
+				return err
+			}
+			return table.Write([]string{
+				e.At.UTC().Format(time.RFC3339Nano), e.Pipeline, e.Entity, safeCell(e.Key), string(e.Outcome), e.Code, safeCell(e.Reason),
+				string(effects), e.Run, strconv.FormatFloat(e.TookMS, 'f', -1, 64),
+			})
+		}
+		flush = table.Flush
+	}
+	ending := map[bool]string{true: ".jsonl", false: ".csv"}[lines]
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+ending+`"`)
+	r.note(req.Context(), who(req.Context()).Name, "export", req.URL.RawQuery)
+	filter := f.filter()
+	filter.Limit = 1000
+	for n := 0; n < mostExported; n += filter.Limit {
+		page, err := r.activity(req.Context(), filter)
+		if err != nil {
+			r.Log.Error("an export broke off", "error", err)
+			panic(http.ErrAbortHandler) // so that half a file is not taken for a whole one
+		}
+		for _, e := range page {
+			if err := write(e); err != nil {
+				return // the browser is gone
+			}
+		}
+		if len(page) < filter.Limit {
+			break
+		}
+		filter.Before = page[len(page)-1].ID
+	}
+	flush()
+}
+
+// safeCell keeps a spreadsheet from taking a text for a formula.
+func safeCell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// nodesView is who works, and who may come in.
+type nodesView struct {
+	Nodes  []NodeLine
+	Users  []state.User
+	Tokens []state.Pass
+	Deeds  []DeedLine
+	Admin  bool
+	State  string
+	Since  time.Time
+	Number int
+}
+
+func (r *room) nodesPage(req *http.Request) (any, error) {
+	ctx := req.Context()
+	def := r.Definition()
+	out := &nodesView{State: state.SafeName(r.Store.DSN()), Admin: who(ctx).Role.May(Admin), Since: def.Since, Number: def.Number}
+	var err error
+	if out.Nodes, err = r.nodes(ctx); err != nil || !out.Admin {
+		return out, err
+	}
+	if out.Users, err = r.Store.Users(ctx); err != nil {
+		return nil, err
+	}
+	if out.Tokens, err = r.Store.Tokens(ctx); err != nil {
+		return nil, err
+	}
+	out.Deeds, err = r.deeds(ctx, 0, 50)
+	return out, err
+}
+
+// settingsGroup is the settings that one file declares.
+type settingsGroup struct {
+	File string
+	List []VariableLine
+}
+
+func (r *room) settingsPage(*http.Request) (any, error) {
+	var out []settingsGroup
+	for _, v := range r.settings() {
+		if len(out) == 0 || out[len(out)-1].File != v.File {
+			out = append(out, settingsGroup{File: v.File})
+		}
+		g := &out[len(out)-1]
+		g.List = append(g.List, v)
+	}
+	return out, nil
+}
+
+// saved is a setting after somebody has changed it, or tried to.
+type saved struct {
+	VariableLine
+	Done  bool
+	Wrong []Problem
+}
+
+func (r *room) saveSetting(req *http.Request) (any, error) {
+	name, value := req.PathValue("name"), req.PostFormValue("value")
+	given := &value
+	if req.PostFormValue("reset") != "" {
+		given = nil
+	}
+	err := r.change(req.Context(), map[string]*string{name: given})
+	var m *mistakes
+	if err != nil && !errors.As(err, &m) {
+		return nil, err
+	}
+	for _, v := range r.settings() {
+		if v.Name != name {
+			continue
+		}
+		out := &saved{VariableLine: v, Done: err == nil}
+		if m != nil {
+			out.Wrong = m.list
+		}
+		if out.Value = value; given == nil {
+			out.Value, out.From = v.Default, "default"
+		} else if out.Done {
+			out.From = "file"
+		}
+		return out, nil
+	}
+	return nil, notFound("There is no setting \"" + name + "\".")
+}

@@ -1,0 +1,93 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"golang.org/x/text/message/catalog"
+	"golang.org/x/text/number"
+)
+
+// languages are those of the dashboard, the first where a browser wants none of them.
+var languages = []language.Tag{language.English, language.Dutch, language.MustParse("nb"), language.Turkish}
+
+var languageNames = map[string]string{"en": "English", "nl": "Nederlands", "nb": "Norsk", "tr": "Türkçe"}
+
+var matcher = language.NewMatcher(languages)
+
+// translations reads lang/*.json: from the English text to that of the language.
+func translations() (catalog.Catalog, error) {
+	builder := catalog.NewBuilder(catalog.Fallback(language.English))
+	for _, tag := range languages[1:] {
+		data, err := files.ReadFile(path.Join("lang", tag.String()+".json"))
+		if err != nil {
+			return nil, err
+		}
+		var texts map[string]string
+		if err := json.Unmarshal(data, &texts); err != nil {
+			return nil, fmt.Errorf("lang/%s.json: %w", tag, err)
+		}
+		for english, text := range texts {
+			if err := builder.SetString(tag, english, text); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return builder, nil
+}
+
+const languageCookie = "kopru_language"
+
+// languageOf is the language that a person chose, else the one that their browser prefers.
+func languageOf(req *http.Request) string {
+	var wishes []string
+	if cookie, err := req.Cookie(languageCookie); err == nil {
+		wishes = append(wishes, cookie.Value)
+	}
+	_, i := language.MatchStrings(matcher, append(wishes, req.Header.Get("Accept-Language"))...)
+	return languages[i].String()
+}
+
+// speaker writes texts and numbers in one language.
+type speaker struct {
+	tag     language.Tag
+	printer *message.Printer
+}
+
+func (s speaker) text(english string, args ...any) string { return s.printer.Sprintf(english, args...) }
+
+func (s speaker) number(n any) string { return s.printer.Sprint(number.Decimal(n)) }
+
+// short is a number in few characters: 12,3 k.
+func (s speaker) short(n int64) string {
+	switch {
+	case n >= 10_000_000:
+		return s.printer.Sprint(number.Decimal(n/1_000_000)) + " M"
+	case n >= 10_000:
+		return s.printer.Sprint(number.Decimal(float64(n/100)/10, number.MaxFractionDigits(1))) + " k"
+	}
+	return s.number(n)
+}
+
+func queryEscape(text string) string { return url.QueryEscape(text) }
+
+// setLanguage keeps a person's choice.
+func (r *room) setLanguage(w http.ResponseWriter, req *http.Request) {
+	tag := req.PostFormValue("language")
+	if languageNames[tag] != "" {
+		http.SetCookie(w, &http.Cookie{
+			Name: languageCookie, Value: tag, Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+	}
+	back := "/"
+	if u, err := url.Parse(req.Referer()); err == nil && strings.HasPrefix(u.Path, "/") {
+		back = u.RequestURI()
+	}
+	http.Redirect(w, req, back, http.StatusSeeOther)
+}

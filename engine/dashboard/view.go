@@ -1,0 +1,687 @@
+package dashboard
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kopru-io/kopru/engine/run"
+	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/pipelines/diag"
+)
+
+// Healths of a pipeline, the worst first.
+const (
+	Failing   = "failing"   // its last run failed
+	Attention = "attention" // some records need a person
+	Halted    = "paused"    // a person stopped its schedule
+	Waiting   = "waiting"   // some records wait for something
+	Well      = "well"
+	Unknown   = "new" // it never ran
+)
+
+var healthOrder = []string{Failing, Attention, Halted, Waiting, Unknown, Well}
+
+// PipelineLine is a pipeline at a glance.
+type PipelineLine struct {
+	Name        string       `json:"name"`
+	Description string       `json:"description,omitempty"`
+	Health      string       `json:"health" enum:"failing,attention,paused,waiting,well,new"`
+	Running     bool         `json:"running"`
+	Schedule    string       `json:"schedule,omitempty"`
+	Next        *time.Time   `json:"next,omitempty" doc:"when the next run is due"`
+	Last        *RunLine     `json:"last,omitempty"`
+	InStep      *time.Time   `json:"in_step,omitempty" doc:"everything that the source had by then has its outcome"`
+	Today       state.Counts `json:"today"`
+	Hours       []int64      `json:"hours" nullable:"false" doc:"records of the last 24 hours, the oldest first"`
+	Dead        int64        `json:"dead"`
+	Parked      int64        `json:"parked"`
+	HaltedBy    string       `json:"paused_by,omitempty"`
+	HaltedAt    *time.Time   `json:"paused_at,omitempty"`
+}
+
+// RunLine is a run.
+type RunLine struct {
+	ID         string                      `json:"id"`
+	Pipeline   string                      `json:"pipeline"`
+	Kind       string                      `json:"kind"`
+	Status     string                      `json:"status"`
+	StartedAt  time.Time                   `json:"started_at"`
+	FinishedAt *time.Time                  `json:"finished_at,omitempty"`
+	TookMS     int64                       `json:"took_ms"`
+	Counts     state.Counts                `json:"records"`
+	Sinks      map[string]state.SinkCounts `json:"sinks" nullable:"false"`
+	Error      string                      `json:"error,omitempty"`
+	Node       string                      `json:"node"`
+	Version    string                      `json:"definition"`
+}
+
+// Overview is everything at a glance.
+type Overview struct {
+	Today       state.Counts     `json:"today"`
+	Dead        int64            `json:"dead"`
+	Parked      int64            `json:"parked"`
+	Pipelines   []PipelineLine   `json:"pipelines" nullable:"false"`
+	Connections []ConnectionLine `json:"connections" nullable:"false"`
+	Nodes       []NodeLine       `json:"nodes" nullable:"false"`
+	Definition  int              `json:"definition"`
+	Since       time.Time        `json:"since"`
+	Health      string           `json:"health"`
+}
+
+func (r *room) runLine(x state.Run) RunLine {
+	line := RunLine{
+		ID: x.ID, Pipeline: x.Pipeline, Kind: x.Kind, Status: x.Status, StartedAt: x.StartedAt, Counts: x.Counts, Sinks: x.Sinks,
+		Error: r.Clean(x.Error), Node: x.Node, Version: x.Version, TookMS: r.now().Sub(x.StartedAt).Milliseconds(),
+	}
+	if !x.FinishedAt.IsZero() {
+		line.FinishedAt, line.TookMS = &x.FinishedAt, x.FinishedAt.Sub(x.StartedAt).Milliseconds()
+	}
+	return line
+}
+
+func midnight(now time.Time) time.Time {
+	return time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+}
+
+func count(c *state.Counts, outcome state.Outcome, n int64) {
+	switch outcome {
+	case state.Delivered:
+		c.Delivered += n
+	case state.Unchanged:
+		c.Unchanged += n
+	case state.Filtered:
+		c.Filtered += n
+	case state.Parked:
+		c.Parked += n
+	case state.Dead:
+		c.Dead += n
+	default:
+		return
+	}
+	c.Read += n
+}
+
+func (r *room) overview(ctx context.Context) (*Overview, error) {
+	def := r.Definition()
+	out := &Overview{Definition: def.Number, Since: def.Since, Health: Well, Pipelines: []PipelineLine{}}
+	lines, err := r.pipelineLines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Pipelines = lines
+	for i := range lines {
+		out.Today.Add(lines[i].Today)
+		out.Dead += lines[i].Dead
+		out.Parked += lines[i].Parked
+		if slices.Index(healthOrder, lines[i].Health) < slices.Index(healthOrder, out.Health) {
+			out.Health = lines[i].Health
+		}
+	}
+	if out.Connections, err = r.connections(ctx); err != nil {
+		return nil, err
+	}
+	out.Nodes, err = r.nodes(ctx)
+	return out, err
+}
+
+func (r *room) pipelineLines(ctx context.Context) ([]PipelineLine, error) {
+	def, now := r.Definition(), r.now()
+	hours, err := r.Store.Hours(ctx, "", now.Add(-24*time.Hour).Truncate(time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	held, err := r.Store.HeldCounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	halts, err := r.Store.Halts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]PipelineLine, 0, len(def.Project.Pipelines))
+	for _, p := range def.Project.Pipelines {
+		line := PipelineLine{Name: p.Name, Description: p.Description, Schedule: p.Schedule.String(), Hours: make([]int64, 24)}
+		for _, h := range hours {
+			if h.Pipeline != p.Name {
+				continue
+			}
+			if i := 23 - int(now.Truncate(time.Hour).Sub(h.Hour)/time.Hour); i >= 0 && i < 24 {
+				line.Hours[i] += h.Records
+			}
+			if !h.Hour.Before(midnight(now)) {
+				count(&line.Today, h.Outcome, h.Records)
+			}
+		}
+		for _, c := range held {
+			switch {
+			case c.Pipeline != p.Name:
+			case c.Status == state.HeldDead:
+				line.Dead = c.Letters
+			default:
+				line.Parked = c.Letters
+			}
+		}
+		if halt, ok := halts[p.Name]; ok {
+			line.HaltedBy, line.HaltedAt = halt.Who, &halt.At
+		} else if p.Schedule.Scheduled() && def.Runs[p.Name] {
+			if next := p.Schedule.Next(now); !next.IsZero() {
+				line.Next = &next
+			}
+		}
+		if err := r.lastRuns(ctx, &line); err != nil {
+			return nil, err
+		}
+		out = append(out, line)
+	}
+	return out, nil
+}
+
+// lastRuns fills in what the newest runs say.
+func (r *room) lastRuns(ctx context.Context, line *PipelineLine) error {
+	runs, err := r.Store.Runs(ctx, line.Name, 20)
+	if err != nil {
+		return err
+	}
+	for i, x := range runs {
+		shown := r.runLine(x)
+		if x.Status == "running" && i == 0 {
+			line.Running = true
+		}
+		if x.Status != "running" && line.Last == nil {
+			line.Last = &shown
+		}
+		if x.Kind == "run" && (x.Status == run.Succeeded || x.Status == run.Partial) {
+			line.InStep = &x.StartedAt
+			break
+		}
+	}
+	switch {
+	case line.Last != nil && line.Last.Status == run.Failed:
+		line.Health = Failing
+	case line.Dead > 0:
+		line.Health = Attention
+	case line.HaltedAt != nil:
+		line.Health = Halted
+	case line.Parked > 0:
+		line.Health = Waiting
+	case line.Last == nil && !line.Running:
+		line.Health = Unknown
+	default:
+		line.Health = Well
+	}
+	return nil
+}
+
+// ConnectionLine is a connection with how it is.
+type ConnectionLine struct {
+	Address     string     `json:"address"`
+	Type        string     `json:"type"`
+	Name        string     `json:"name"`
+	Version     string     `json:"connector_version,omitempty"`
+	PausedUntil *time.Time `json:"paused_until,omitempty"`
+	Reason      string     `json:"reason,omitempty"`
+	PerSecond   float64    `json:"calls_per_second,omitempty"`
+	Concurrency int        `json:"calls_at_once,omitempty"`
+	Settings    []Setting  `json:"settings" nullable:"false"`
+	UsedBy      []string   `json:"used_by" nullable:"false"`
+}
+
+// Setting is a setting of a connection, without its value when that is a secret.
+type Setting struct {
+	Name   string `json:"name"`
+	Value  string `json:"value,omitempty"`
+	Secret bool   `json:"secret,omitempty"`
+}
+
+func (r *room) connections(ctx context.Context) ([]ConnectionLine, error) {
+	pauses, err := r.Store.Pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	project := r.Definition().Project
+	out := []ConnectionLine{}
+	for _, c := range project.Connections {
+		line := ConnectionLine{
+			Address: c.Address(), Type: c.Type, Name: c.Name, Version: c.Manifest.GetVersion(), PerSecond: c.Limit.PerSecond,
+			Concurrency: c.Limit.Concurrency, Settings: []Setting{}, UsedBy: []string{},
+		}
+		for _, p := range pauses {
+			if p.Connection == c.Address() {
+				line.PausedUntil, line.Reason = &p.Until, r.Clean(p.Reason)
+			}
+		}
+		for _, a := range c.Manifest.GetConfig() {
+			value, given := c.Config[a.GetName()]
+			switch {
+			case !given || value == nil:
+			case a.GetSensitive():
+				line.Settings = append(line.Settings, Setting{Name: a.GetName(), Secret: true})
+			default:
+				line.Settings = append(line.Settings, Setting{Name: a.GetName(), Value: r.Clean(plain(value))})
+			}
+		}
+		for _, p := range project.Pipelines {
+			if uses(p, c) {
+				line.UsedBy = append(line.UsedBy, p.Name)
+			}
+		}
+		out = append(out, line)
+	}
+	return out, nil
+}
+
+func uses(p *pipelines.Pipeline, c *pipelines.Connection) bool {
+	if p.Source != nil && p.Source.Connection.Address() == c.Address() {
+		return true
+	}
+	return slices.ContainsFunc(p.Steps, func(s pipelines.Step) bool {
+		switch s := s.(type) {
+		case *pipelines.Lookup:
+			return s.Connection.Address() == c.Address()
+		case *pipelines.Sink:
+			return s.Connection.Address() == c.Address()
+		}
+		return false
+	})
+}
+
+// plain is a value as people write it: texts without quotes.
+func plain(v any) string {
+	if text, ok := v.(string); ok {
+		return text
+	}
+	return scalar(v)
+}
+
+// NodeLine is a process that runs pipelines.
+type NodeLine struct {
+	Name    string    `json:"name"`
+	State   string    `json:"state" enum:"running,draining,gone"`
+	Version string    `json:"version"`
+	Since   time.Time `json:"since"`
+	Beat    time.Time `json:"last_heartbeat"`
+	Runs    []string  `json:"runs" nullable:"false"`
+}
+
+func (r *room) nodes(ctx context.Context) ([]NodeLine, error) {
+	nodes, err := r.Store.Nodes(ctx)
+	out := make([]NodeLine, len(nodes))
+	for i := range nodes {
+		n := &nodes[i]
+		out[i] = NodeLine{n.Name, n.State(), n.Version, n.Since, n.Beat, append([]string{}, n.Runs...)}
+	}
+	return out, err
+}
+
+// StepLine is a step with what happened at it today.
+type StepLine struct {
+	Name       string           `json:"name"`
+	Kind       string           `json:"kind" enum:"source,filter,lookup,transform,sink"`
+	Connection string           `json:"connection,omitempty"`
+	Entity     string           `json:"entity,omitempty"`
+	Arrived    int64            `json:"arrived" doc:"records that came as far as this step"`
+	Ended      map[string]int64 `json:"ended" nullable:"false" doc:"records that ended here, by outcome"`
+	Did        map[string]int64 `json:"did" nullable:"false" doc:"what a sink did: created, updated, same"`
+	Where      string           `json:"where" doc:"file and line of its definition"`
+}
+
+// PipelineView is all about one pipeline.
+type PipelineView struct {
+	PipelineLine
+	Steps     []StepLine     `json:"steps" nullable:"false"`
+	Runs      []RunLine      `json:"runs" nullable:"false"`
+	Backfills []BackfillLine `json:"backfills" nullable:"false"`
+	Policy    []Setting      `json:"policy" nullable:"false" doc:"the settings in force"`
+	Here      bool           `json:"here" doc:"this node runs it"`
+}
+
+// BackfillLine is a backfill with how far it is.
+type BackfillLine struct {
+	ID         string       `json:"id"`
+	Span       string       `json:"span"`
+	Status     string       `json:"status"`
+	StartedAt  time.Time    `json:"started_at"`
+	Done       int          `json:"partitions_done"`
+	Partitions int          `json:"partitions"`
+	Counts     state.Counts `json:"records"`
+	Error      string       `json:"error,omitempty"`
+}
+
+func (r *room) pipeline(ctx context.Context, name string) (*PipelineView, error) {
+	p, err := r.definitionOf(name)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := r.pipelineLines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &PipelineView{Here: r.Definition().Runs[name], Runs: []RunLine{}, Backfills: []BackfillLine{}, Policy: policyOf(p)}
+	out.PipelineLine = lines[slices.IndexFunc(lines, func(l PipelineLine) bool { return l.Name == name })]
+	runs, err := r.Store.Runs(ctx, name, 25)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range runs {
+		out.Runs = append(out.Runs, r.runLine(x))
+	}
+	if out.Steps, err = r.steps(ctx, p, out.Today); err != nil {
+		return nil, err
+	}
+	fills, err := r.Store.Backfills(ctx, name, false, 5)
+	for _, b := range fills {
+		counts, _, _ := b.Total()
+		out.Backfills = append(out.Backfills, BackfillLine{
+			b.ID, b.Span, b.Status, b.StartedAt, b.Done(), len(b.Partitions), counts, r.Clean(b.Error),
+		})
+	}
+	return out, err
+}
+
+func (r *room) definitionOf(name string) (*pipelines.Pipeline, error) {
+	for _, p := range r.Definition().Project.Pipelines {
+		if p.Name == name {
+			return p, nil
+		}
+	}
+	return nil, notFound("There is no pipeline \"" + name + "\" in the definition in force.")
+}
+
+func (r *room) steps(ctx context.Context, p *pipelines.Pipeline, today state.Counts) ([]StepLine, error) {
+	counts, err := r.Store.StepCounts(ctx, p.Name, midnight(r.now()))
+	if err != nil {
+		return nil, err
+	}
+	where := func(line int, file string) string { return fmt.Sprintf("%s:%d", file, line) }
+	out := []StepLine{{
+		Name: p.Source.Name, Kind: "source", Connection: p.Source.Connection.Address(), Entity: p.Source.Entity,
+		Where: where(p.Source.Range.Start.Line, p.Source.Range.Filename),
+	}}
+	for _, step := range p.Steps {
+		line := StepLine{Name: step.StepName(), Where: where(step.StepRange().Start.Line, step.StepRange().Filename)}
+		switch s := step.(type) {
+		case *pipelines.Filter:
+			line.Kind = "filter"
+		case *pipelines.Lookup:
+			line.Kind, line.Connection, line.Entity = "lookup", s.Connection.Address(), s.Entity
+		case *pipelines.Transform:
+			line.Kind = "transform"
+		case *pipelines.Sink:
+			line.Kind, line.Connection, line.Entity = "sink", s.Connection.Address(), s.Entity
+		}
+		out = append(out, line)
+	}
+	left := today.Read
+	for i := range out {
+		s := &out[i]
+		s.Arrived, s.Ended, s.Did = left, map[string]int64{}, map[string]int64{}
+		of := counts[s.Name]
+		if s.Kind == "source" {
+			of = counts["source"]
+		}
+		for what, n := range of {
+			switch what {
+			case "created", "updated", "same":
+				s.Did[what] = n
+			default:
+				s.Ended[what] = n
+				left = max(0, left-n)
+			}
+		}
+	}
+	return out, nil
+}
+
+func policyOf(p *pipelines.Pipeline) []Setting {
+	e := p.OnError
+	return []Setting{
+		{Name: "schedule", Value: p.Schedule.String()},
+		{Name: "attempts", Value: fmt.Sprintf("%d, %s, %s … %s", e.Attempts, e.Backoff, e.Initial, e.Max)},
+		{Name: "then", Value: e.Then},
+		{Name: "park_for", Value: e.ParkFor.String()},
+		{Name: "park_key", Value: fmt.Sprint(e.ParkKey)},
+		{Name: "activity", Value: p.Activity},
+		{Name: "payloads", Value: p.Payloads},
+		{Name: "definition", Value: p.Version},
+	}
+}
+
+// Entry is a line of the activity.
+type Entry struct {
+	ID       int64         `json:"id"`
+	At       time.Time     `json:"at"`
+	Pipeline string        `json:"pipeline"`
+	Entity   string        `json:"entity"`
+	Key      string        `json:"key"`
+	Outcome  state.Outcome `json:"outcome"`
+	Code     string        `json:"code,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+	Effects  []EffectLine  `json:"effects" nullable:"false"`
+	Run      string        `json:"run,omitempty"`
+	TookMS   float64       `json:"took_ms"`
+
+	record string
+}
+
+// EffectLine is what a sink did with a record.
+type EffectLine struct {
+	Step      string   `json:"step"`
+	Entity    string   `json:"entity"`
+	Action    string   `json:"action" enum:"create,update,unchanged"`
+	ID        string   `json:"id,omitempty"`
+	Changed   []string `json:"changed,omitempty"`
+	Protected []string `json:"protected,omitempty"`
+}
+
+func (r *room) entry(e state.Entry) Entry {
+	out := Entry{
+		ID: e.ID, At: e.At, Pipeline: e.Pipeline, Entity: e.Entity, Key: e.Key, Outcome: e.Outcome, Code: e.Code,
+		Reason: r.Clean(e.Reason), Run: e.Run, TookMS: float64(e.Took.Microseconds()) / 1000, Effects: []EffectLine{}, record: e.RecordID,
+	}
+	var detail struct {
+		Effects []EffectLine `json:"effects"`
+	}
+	if json.Unmarshal(e.Detail, &detail) == nil && detail.Effects != nil {
+		out.Effects = detail.Effects
+	}
+	return out
+}
+
+func (r *room) activity(ctx context.Context, f state.ActivityFilter) ([]Entry, error) {
+	entries, err := r.Store.ActivityPage(ctx, f)
+	out := make([]Entry, len(entries))
+	for i, e := range entries {
+		out[i] = r.entry(e)
+	}
+	return out, err
+}
+
+// RecordView is the whole story of one record.
+type RecordView struct {
+	Pipeline string      `json:"pipeline"`
+	Key      string      `json:"key"`
+	Why      string      `json:"why" doc:"how it ended, in one sentence"`
+	Chosen   *Entry      `json:"chosen,omitempty" doc:"the entry whose story is told"`
+	Entries  []Entry     `json:"entries" nullable:"false"`
+	Story    *Story      `json:"story,omitempty"`
+	Letters  []Letter    `json:"letters" nullable:"false"`
+	Links    []LinkLine  `json:"links" nullable:"false"`
+	Became   []Documents `json:"-"`
+}
+
+// LinkLine is what a record became on the other side.
+type LinkLine struct {
+	Scope    string `json:"scope"`
+	Key      string `json:"key"`
+	TargetID string `json:"target_id"`
+}
+
+// Documents is a record after a step, against the one before.
+type Documents struct {
+	Step    string
+	Lines   []Line
+	Changes int
+}
+
+func (r *room) record(ctx context.Context, pipeline, key string, chosen int64) (*RecordView, error) {
+	out := &RecordView{Pipeline: pipeline, Key: key, Letters: []Letter{}, Links: []LinkLine{}}
+	var err error
+	if out.Entries, err = r.activity(ctx, state.ActivityFilter{Pipeline: pipeline, Key: key, Limit: 50}); err != nil {
+		return nil, err
+	}
+	held, err := r.Store.Held(ctx, state.HeldFilter{Pipeline: pipeline, Key: key, Status: state.AnyStatus, Limit: 20})
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range held {
+		out.Letters = append(out.Letters, r.letter(h))
+	}
+	if len(out.Entries) == 0 && len(held) == 0 {
+		return nil, notFound("Nothing is known of a record " + key + " in pipeline " + pipeline + ".")
+	}
+	for i := range out.Entries {
+		if e := &out.Entries[i]; out.Chosen == nil || e.ID == chosen {
+			out.Chosen = e
+		}
+	}
+	if out.Chosen == nil {
+		return out, nil
+	}
+	out.Why = why(*out.Chosen, out.Letters)
+	body, err := r.Store.StoryOf(ctx, out.Chosen.record)
+	if err != nil {
+		return nil, err
+	}
+	if out.Story, out.Became, err = readStory([]byte(r.Clean(string(body)))); err != nil {
+		return nil, err
+	}
+	seen := map[LinkLine]bool{}
+	for _, e := range out.Entries {
+		for _, f := range e.Effects {
+			link := LinkLine{Scope: f.Entity, Key: f.Step, TargetID: f.ID}
+			if f.ID != "" && !seen[link] {
+				seen[link] = true
+				out.Links = append(out.Links, link)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Letter is a record that did not come through, as it is shown.
+type Letter struct {
+	ID         int64           `json:"id"`
+	Pipeline   string          `json:"pipeline"`
+	Key        string          `json:"key"`
+	Operation  string          `json:"operation"`
+	Status     string          `json:"status"`
+	Since      time.Time       `json:"since"`
+	Step       string          `json:"step"`
+	Code       string          `json:"code"`
+	Class      string          `json:"class,omitempty"`
+	Message    string          `json:"message"`
+	Remedy     string          `json:"remedy,omitempty"`
+	WaitsFor   string          `json:"waits_for,omitempty"`
+	Attempts   int             `json:"attempts"`
+	FirstAt    time.Time       `json:"first_at"`
+	LastAt     time.Time       `json:"last_at"`
+	Queued     bool            `json:"queued,omitempty" doc:"the next run replays it"`
+	Reason     string          `json:"reason,omitempty" doc:"why it was discarded"`
+	Original   json.RawMessage `json:"original,omitempty" doc:"as it was read; for operators"`
+	Current    json.RawMessage `json:"current,omitempty" doc:"as it was at the failing step; for operators"`
+	Edited     json.RawMessage `json:"edited,omitempty"`
+	EditedStep string          `json:"edited_at_step,omitempty"`
+	Exchanges  []Exchange      `json:"exchanges,omitempty"`
+}
+
+// Open tells whether something is still to be done.
+func (l Letter) Open() bool { return l.Status == state.HeldDead || l.Status == state.HeldParked }
+
+// Exchange is what was sent to a system and what it answered.
+type Exchange struct {
+	Request  string `json:"request"`
+	Response string `json:"response"`
+	Status   int    `json:"status"`
+	TookMS   int64  `json:"took_ms"`
+}
+
+func (r *room) letter(h state.Held) Letter {
+	return Letter{
+		ID: h.ID, Pipeline: h.Pipeline, Key: h.Key, Operation: h.Operation, Status: h.Status, Since: h.Since, Step: h.Step,
+		Code: h.Code, Class: h.Class, Message: r.Clean(h.Message), Remedy: diag.Explain(h.Code), WaitsFor: h.WaitsFor,
+		Attempts: h.Attempts, FirstAt: h.CreatedAt, LastAt: h.UpdatedAt, Queued: !h.QueuedAt.IsZero(), Reason: h.Reason,
+	}
+}
+
+// whole adds the records and what was sent, which only those see who mend.
+func (r *room) whole(ctx context.Context, h state.Held) Letter {
+	l := r.letter(h)
+	if !who(ctx).Role.May(Operator) {
+		return l
+	}
+	l.Original, l.Current, l.Edited, l.EditedStep = asJSON(h.Original), asJSON(h.Current), asJSON(h.Edited), h.EditedStep
+	_ = json.Unmarshal([]byte(r.Clean(string(h.Exchanges))), &l.Exchanges) // none is none
+	return l
+}
+
+// asJSON is data as it is, or as a text where it is no JSON.
+func asJSON(data []byte) json.RawMessage {
+	if len(data) == 0 || json.Valid(data) {
+		return data
+	}
+	text, _ := json.Marshal(string(data)) // a text always has a form
+	return text
+}
+
+// Group is letters with the same trouble.
+type Group struct {
+	Pipeline string    `json:"pipeline"`
+	Status   string    `json:"status"`
+	Step     string    `json:"step"`
+	Code     string    `json:"code"`
+	Letters  int64     `json:"letters"`
+	Oldest   time.Time `json:"oldest"`
+	Example  Letter    `json:"example"`
+}
+
+func (r *room) groups(ctx context.Context, pipeline string) ([]Group, error) {
+	groups, err := r.Store.HeldGroups(ctx, state.HeldFilter{Pipeline: pipeline})
+	out := make([]Group, len(groups))
+	for i, g := range groups {
+		out[i] = Group{g.Pipeline, g.Status, g.Step, g.Code, g.Letters, g.Oldest, r.letter(g.Example)}
+	}
+	slices.SortStableFunc(out, func(a, b Group) int { return cmp.Compare(a.Status, b.Status) }) // the dead first
+	return out, err
+}
+
+// Chart is records per hour and outcome, for drawing.
+type Chart struct {
+	Hours  []int64            `json:"hours" nullable:"false" doc:"seconds since 1970, one an hour"`
+	Series map[string][]int64 `json:"series" nullable:"false" doc:"records by outcome, one an hour"`
+}
+
+func (r *room) chart(ctx context.Context, pipeline string, hours int) (*Chart, error) {
+	first := r.now().Truncate(time.Hour).Add(-time.Duration(hours-1) * time.Hour)
+	rows, err := r.Store.Hours(ctx, pipeline, first)
+	if err != nil {
+		return nil, err
+	}
+	out := &Chart{Hours: make([]int64, hours), Series: map[string][]int64{}}
+	for _, o := range []state.Outcome{state.Delivered, state.Unchanged, state.Filtered, state.Parked, state.Dead} {
+		out.Series[string(o)] = make([]int64, hours)
+	}
+	for i := range out.Hours {
+		out.Hours[i] = first.Add(time.Duration(i) * time.Hour).Unix()
+	}
+	for _, h := range rows {
+		if i := int(h.Hour.Sub(first) / time.Hour); i >= 0 && i < hours && out.Series[string(h.Outcome)] != nil {
+			out.Series[string(h.Outcome)][i] += h.Records
+		}
+	}
+	return out, nil
+}
