@@ -18,9 +18,9 @@ import (
 const lookAround = time.Second
 
 // start takes the pipeline's lease. Partitions of a backfill that are under way give way to it.
-func (r *Runner) start(ctx context.Context, row state.Run) (fence int64, err error) {
+func (r *Runner) start(ctx context.Context, e *execution, row state.Run) (fence int64, err error) {
 	for {
-		fence, err = r.Store.StartRun(ctx, row)
+		fence, err = lasting(ctx, e, func() (int64, error) { return r.Store.StartRun(ctx, row) })
 		if !errors.Is(err, state.ErrGivesWay) || r.isDraining() {
 			return fence, err
 		}
@@ -87,14 +87,13 @@ func (r *Runner) partition(ctx context.Context, p *pipelines.Pipeline, part stat
 	reading := newStopper(r.draining)
 	defer reading.stop()
 	e.draining = reading.stopped
-	e.lease = &lease{renewal: func(ctx context.Context) error {
+	e.lease = newLease(r.Store, func(ctx context.Context) error {
 		giveWay, err := r.Store.RenewPartition(ctx, part)
 		if giveWay {
 			reading.stop()
 		}
 		return err
-	}}
-	e.lease.extend(time.Now())
+	})
 
 	err := r.keepGoing(ctx, e)
 
@@ -105,9 +104,7 @@ func (r *Runner) partition(ctx context.Context, p *pipelines.Pipeline, part stat
 	case err != nil || !e.ended || e.dropped:
 		status = state.PartitionWaiting
 	}
-	endErr := e.durable(context.WithoutCancel(ctx), func() error {
-		return r.Store.EndPartition(context.WithoutCancel(ctx), part, status, reason)
-	})
+	endErr := e.lastWord(ctx, func(ctx context.Context) error { return r.Store.EndPartition(ctx, part, status, reason) })
 	if errors.Is(endErr, state.ErrFenced) { // it was taken over meanwhile, or the backfill was stopped
 		endErr = nil
 	}

@@ -104,7 +104,7 @@ func newClusterNode(t *testing.T, b *bench, name string) *clusterNode {
 	n := &clusterNode{name: name, store: store, cancel: cancel}
 	log := slog.New(slog.DiscardHandler)
 	runner := run.New(store, run.NewConnections(func(context.Context, *pipelines.Connection) (run.Remote, error) {
-		return mortal{b.system, n}, nil
+		return mortal{system: b.system, dead: &n.dead}, nil
 	}), log, name)
 	scheduler, err := schedule.New(ctx, store, schedule.Options{
 		Node: name, Log: log, MaxWorkers: 2,
@@ -140,40 +140,57 @@ func (n *clusterNode) kill() {
 // mortal is the system as a node reaches it while it lives.
 type mortal struct {
 	*system
-	node *clusterNode
+	dead *atomic.Bool
+	by   func(op string, call func()) // nil = just do it
 }
 
 var errDead = errors.New("this node is dead")
 
-func (m mortal) Read(ctx context.Context, start *protocol.ReadStart) (run.Stream, error) {
-	if m.node.dead.Load() {
-		return nil, errDead
+// reach makes a call, whose answer a dead node does not get.
+func (m mortal) reach(op string, call func()) error {
+	if m.dead.Load() {
+		return errDead
 	}
-	return m.system.Read(ctx, start)
+	if m.by == nil {
+		call()
+	} else {
+		m.by(op, call)
+	}
+	if m.dead.Load() {
+		return errDead
+	}
+	return nil
 }
 
-func (m mortal) Lookup(ctx context.Context, entity string, q []*protocol.Query) ([]*protocol.Hits, error) {
-	if m.node.dead.Load() {
-		return nil, errDead
+func (m mortal) Read(ctx context.Context, start *protocol.ReadStart) (stream run.Stream, err error) {
+	if dead := m.reach("read", func() { stream, err = m.system.Read(ctx, start) }); dead != nil {
+		return nil, dead
 	}
-	return m.system.Lookup(ctx, entity, q)
+	return stream, err
+}
+
+func (m mortal) Lookup(ctx context.Context, entity string, q []*protocol.Query) (hits []*protocol.Hits, err error) {
+	if dead := m.reach("lookup", func() { hits, err = m.system.Lookup(ctx, entity, q) }); dead != nil {
+		return nil, dead
+	}
+	return hits, err
 }
 
 func (m mortal) Writer(ctx context.Context, start *protocol.WriteStart) (run.Writer, error) {
 	w, err := m.system.Writer(ctx, start)
-	return mortalWriter{w, m.node}, err
+	return mortalWriter{w, m}, err
 }
 
 type mortalWriter struct {
 	run.Writer
-	node *clusterNode
+	of mortal
 }
 
-func (w mortalWriter) Write(ctx context.Context, ops []*protocol.Op) (*protocol.WriteResults, error) {
-	if w.node.dead.Load() {
-		return nil, errDead
+func (w mortalWriter) Write(ctx context.Context, ops []*protocol.Op) (results *protocol.WriteResults, err error) {
+	if dead := w.of.reach("write", func() { results, err = w.Writer.Write(ctx, ops) }); dead != nil {
+		return nil, dead
 	}
-	return w.Writer.Write(ctx, ops)
+	return results, err
 }
 
 // until waits for something that shows in the database.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
@@ -45,7 +46,7 @@ type Connections struct {
 
 	dial Dial
 
-	limits Limits // nil = nobody else uses the connections
+	limits *state.Store // where nodes agree on the use of connections; nil = nobody else uses them
 	node   string
 
 	mu   sync.Mutex
@@ -66,8 +67,8 @@ type connection struct {
 	rate    *rate.Limiter
 	slots   chan struct{}
 	breaker *breaker
-	users   int    // runs, guarded by Connections
-	limits  Limits // of all nodes
+	users   int          // runs, guarded by Connections
+	limits  *state.Store // of all nodes
 	shared  *shared
 
 	mu      sync.Mutex

@@ -175,7 +175,7 @@ func (e *execution) closeWriters() {
 }
 
 // prepare gives an item its scope. The payload is decoded here, once, and only when a step will look inside.
-func (e *execution) prepare(it *item) {
+func (e *execution) prepare(ctx context.Context, it *item) {
 	var failure *host.Failure
 	if errors.As(host.AsError(it.record.GetFailure(), nil), &failure) {
 		it.dead("source", fromFailure(failure))
@@ -202,19 +202,19 @@ func (e *execution) prepare(it *item) {
 	}
 	it.scope.Slots[pipelines.SlotMeta] = meta(e.pipeline.Source.Entity, it.record)
 	it.scope.Slots[pipelines.SlotRun] = e.runValue
-	it.scope.Link = e.linkedID
+	it.scope.Link = func(scope, key string) (any, error) { return e.linkedID(ctx, scope, key) }
 }
 
-// linkedID is the `link` function of expressions: the target id under which a key was settled, or null.
-func (e *execution) linkedID(scope, key string) (any, error) {
-	links, err := e.store.Links(context.Background(), scope, []string{key})
-	if err != nil {
-		return nil, err
+// linkedID is the `link` function of expressions: the target id under which a key was brought there, or null.
+func (e *execution) linkedID(ctx context.Context, scope, key string) (any, error) {
+	if fresh, ok := e.unsettled.link(scope, key); ok {
+		return fresh.TargetID, nil
 	}
+	links, err := lasting(ctx, e, func() (map[string]state.Link, error) { return e.store.Links(ctx, scope, []string{key}) })
 	if l, ok := links[key]; ok {
-		return l.TargetID, nil
+		return l.TargetID, err
 	}
-	return nil, nil
+	return nil, err
 }
 
 // operation is the word for what happened to a record in its source.

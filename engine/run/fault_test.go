@@ -46,6 +46,7 @@ type faultWorld struct {
 	filtered bool // versions divisible by 5 are not wanted
 	items    bool // a sale waits for its item
 	parkKey  bool
+	coming   []string       // whose changes are still to happen
 	last     map[string]int // order → its newest wanted version
 	newest   map[string]int // order → its newest version
 }
@@ -57,20 +58,26 @@ func newFaultWorld(t *testing.T, seed uint64) *faultWorld {
 	}
 	w.bench = newBench(t, w.pipeline())
 	w.system.page = 1 + rng.IntN(30)
-	keys, versions := 1+rng.IntN(20), map[string]int{}
+	keys := 1 + rng.IntN(20)
 	for range 20 + rng.IntN(120) {
-		key := fmt.Sprint("o", rng.IntN(keys))
-		versions[key]++
-		w.order(key, versions[key])
-		if !w.filtered || versions[key]%5 != 0 {
-			w.last[key] = versions[key]
-		}
-		w.newest[key] = versions[key]
+		w.coming = append(w.coming, fmt.Sprint("o", rng.IntN(keys)))
 	}
 	w.system.fault = seldom(rng, rng.Float64()*0.15, map[string][]fault{
 		"lookup": {refuse, slowDown}, "write": {refuse, drop, forget, slowDown, overtaken}, "next": {refuse}, "read": {refuse},
 	})
 	return w
+}
+
+// happen makes the next n changes.
+func (w *faultWorld) happen(n int) {
+	for _, key := range w.coming[:n] {
+		w.newest[key]++
+		w.order(key, w.newest[key])
+		if !w.filtered || w.newest[key]%5 != 0 {
+			w.last[key] = w.newest[key]
+		}
+	}
+	w.coming = w.coming[n:]
 }
 
 func (w *faultWorld) pipeline() string {
@@ -123,6 +130,7 @@ pipeline "orders" {
 // live goes on until the source is at its end, with the plug pulled ever later.
 func (w *faultWorld) live() {
 	w.t.Helper()
+	w.happen(len(w.coming))
 	for try, ended := 1, false; !ended; try++ {
 		ended = w.runUntil(time.Duration(try*(1+w.rng.IntN(20))) * time.Millisecond)
 		w.restart()

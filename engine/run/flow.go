@@ -174,7 +174,7 @@ func (f *flow) shapeBatch(ctx context.Context, b *batch) {
 		if ctx.Err() != nil {
 			return
 		}
-		f.prepare(it)
+		f.prepare(ctx, it)
 		if err := f.advance(ctx, f.shape, it, vms); err != nil {
 			f.fail(err)
 			return

@@ -25,8 +25,10 @@ type holder struct {
 }
 
 // newHeldKeys finds out whether there is anything to ask for.
-func newHeldKeys(ctx context.Context, store *state.Store, pipeline string) (*heldKeys, error) {
-	some, err := store.Held(ctx, state.HeldFilter{Pipeline: pipeline, Limit: 1})
+func newHeldKeys(ctx context.Context, e *execution) (*heldKeys, error) {
+	some, err := lasting(ctx, e, func() ([]state.Held, error) {
+		return e.store.Held(ctx, state.HeldFilter{Pipeline: e.pipeline.Name, Limit: 1})
+	})
 	return &heldKeys{open: map[string][]holder{}, closed: map[int64]bool{}, ask: len(some) > 0}, err
 }
 

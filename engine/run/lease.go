@@ -11,25 +11,30 @@ import (
 )
 
 // lease is a run's leave to write, as far as this process knows without asking the database. A node that is cut off
-// from the database can't know whether another has taken over, so it writes nothing more once its time is up.
+// from the database can't know whether another has taken over, so it writes nothing more once its time is up, or nearly:
+// what it sent last shall have arrived by then.
 type lease struct {
 	renewal func(context.Context) error
+	time    time.Duration // for which one renewal is good
 
 	mu    sync.Mutex
 	until time.Time
 	wall  time.Time // the same by the wall clock: a machine that slept has stopped the other one
 }
 
-func newLease(store *state.Store, run string, fence int64) *lease {
-	l := &lease{renewal: func(ctx context.Context) error { return store.RenewRun(ctx, run, fence) }}
+func newLease(store *state.Store, renewal func(context.Context) error) *lease {
+	l := &lease{renewal: renewal, time: store.Lease - store.Grace()}
 	l.extend(time.Now())
 	return l
 }
 
+// interval is how often a lease is renewed, so that one missed renewal does no harm.
+func (l *lease) interval() time.Duration { return l.time / 2 }
+
 func (l *lease) extend(from time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.until = from.Add(state.LeaseTime)
+	l.until = from.Add(l.time)
 	l.wall = l.until.Round(0)
 }
 
@@ -53,8 +58,8 @@ func (l *lease) valid() bool {
 // check returns when writing is allowed. A lease that has run out is asked for again, for as long as the database is
 // away: it may still be ours when it is back.
 func (l *lease) check(ctx context.Context) error {
-	for pause := 100 * time.Millisecond; !l.valid(); pause = min(2*pause, leaseRenewal) {
-		limited, cancel := context.WithTimeout(ctx, leaseRenewal)
+	for pause := 100 * time.Millisecond; !l.valid(); pause = min(2*pause, l.interval()) {
+		limited, cancel := context.WithTimeout(ctx, l.interval())
 		err := l.renew(limited)
 		cancel()
 		switch {

@@ -26,6 +26,7 @@ func (c *counted) Write(context.Context, []*protocol.Op) (*protocol.WriteResults
 func TestLease(t *testing.T) {
 	t.Parallel()
 	gone := errors.New("no route to the database")
+	valid := state.LeaseTime - (&state.Store{Lease: state.LeaseTime}).Grace()
 	cases := []struct {
 		name   string
 		age    time.Duration // since the last renewal
@@ -34,16 +35,16 @@ func TestLease(t *testing.T) {
 		want   error
 	}{
 		{"fresh", 0, gone, 0, nil},
-		{"nearly over", state.LeaseTime - time.Second, gone, 0, nil},
-		{"over, and still its own", state.LeaseTime, nil, 1, nil},
-		{"over, and taken over", state.LeaseTime, state.ErrFenced, 1, state.ErrFenced},
-		{"over, and cut off", state.LeaseTime, gone, 1, gone},
+		{"fresh enough", valid - time.Second, gone, 0, nil},
+		{"nearly over, and still its own", valid, nil, 1, nil},
+		{"nearly over, and taken over", valid, state.ErrFenced, 1, state.ErrFenced},
+		{"nearly over, and cut off", valid, gone, 1, gone},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			asked := 0
-			l := &lease{renewal: func(context.Context) error { asked++; return c.answer }}
+			l := &lease{renewal: func(context.Context) error { asked++; return c.answer }, time: valid}
 			l.extend(time.Now().Add(-c.age))
 			target := &counted{}
 			w := leased{target, l}

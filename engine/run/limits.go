@@ -11,15 +11,6 @@ import (
 	"github.com/kopru-io/kopru/plugins/host"
 )
 
-// Limits is where nodes agree on the use of their connections: the state database.
-type Limits interface {
-	// Shared tells whether there may be other nodes at all.
-	Shared() bool
-	ReserveCalls(ctx context.Context, connection string, spacing time.Duration, n int) (time.Duration, error)
-	ShareSlots(ctx context.Context, s state.Share) (may int, paused time.Duration, err error)
-	PauseConnection(ctx context.Context, connection string, d time.Duration, reason string) error
-}
-
 // spacing is the time between two calls at the highest rate, 0 when there is no limit.
 func spacing(def *pipelines.Connection) time.Duration {
 	if def.Limit.PerSecond <= 0 {
@@ -84,7 +75,7 @@ const (
 // shared is this node's part of what a connection allows to all of them at once. While calls wait or are under way it
 // asks the database how many may be, and so learns too that the system asked for a pause.
 type shared struct {
-	limits Limits
+	limits *state.Store
 	pause  func(time.Duration)
 	calls  reserved
 	kick   chan struct{}
@@ -165,7 +156,7 @@ func (s *shared) ask() {
 		s.mu.Lock()
 		switch {
 		case err == nil:
-			s.may, s.until = may, began.Add(state.LeaseTime)
+			s.may, s.until = may, began.Add(s.limits.Lease)
 			s.admit()
 		case !errors.Is(err, state.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded): // waiting won't mend it
 			for _, turn := range s.waiting {
@@ -204,7 +195,7 @@ func (s *shared) rest(starved bool) {
 // reserved are calls that the database gave to this node, evenly spaced in time: no other node has the same. They are
 // reserved in blocks, larger ones while all of a block is used.
 type reserved struct {
-	limits     Limits
+	limits     *state.Store
 	connection string
 	spacing    time.Duration // 0 = no limit
 

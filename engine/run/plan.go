@@ -111,7 +111,7 @@ func (e *execution) planRecord(ctx context.Context, plan *Plan, rec *protocol.Re
 }
 
 func (e *execution) planItem(ctx context.Context, plan *Plan, it *item, vms scripts) error {
-	e.prepare(it)
+	e.prepare(ctx, it)
 	if err := e.advance(ctx, e.pipeline.Steps, it, vms); err != nil {
 		return err
 	}

@@ -22,9 +22,6 @@ import (
 // BatchSize is how many records a source is asked to send at a time.
 const BatchSize = 250
 
-// leaseRenewal is well under the lease's time to live, so that one missed renewal does no harm.
-const leaseRenewal = 5 * time.Second
-
 // Runner runs and plans pipelines. It is safe for use by several goroutines.
 type Runner struct {
 	Store       *state.Store
@@ -84,11 +81,12 @@ func (r *Runner) carry(ctx context.Context, e *execution, kind string) (Summary,
 	row := state.Run{
 		ID: e.id, Pipeline: p.Name, Kind: kind, Status: "running", StartedAt: began, Version: p.Version, Node: r.Node,
 	}
-	fence, err := r.start(ctx, row)
+	fence, err := r.start(ctx, e, row)
 	if err != nil {
 		return Summary{Name: p.Name, Status: Failed, Error: err.Error()}, fmt.Errorf("pipeline %q: %w", p.Name, err)
 	}
-	e.fence, e.lease = fence, newLease(r.Store, e.id, fence)
+	e.fence = fence
+	e.lease = newLease(r.Store, func(ctx context.Context) error { return r.Store.RenewRun(ctx, e.id, fence) })
 
 	err = r.keepGoing(ctx, e)
 
@@ -104,7 +102,7 @@ func (r *Runner) carry(ctx context.Context, e *execution, kind string) (Summary,
 	}
 	row.Status, row.FinishedAt, row.Error = summary.Status, r.Clock(), summary.Error
 	row.Counts, row.Sinks = e.counts, e.sinks
-	finishErr := r.Store.FinishRun(context.WithoutCancel(ctx), row, fence)
+	finishErr := e.lastWord(ctx, func(ctx context.Context) error { return r.Store.FinishRun(ctx, row, fence) })
 	return summary, errors.Join(err, finishErr)
 }
 
@@ -157,14 +155,14 @@ func passing(err error) bool {
 }
 
 func (r *Runner) renew(ctx context.Context, e *execution, cancel context.CancelCauseFunc) {
-	tick := time.NewTicker(leaseRenewal)
+	tick := time.NewTicker(e.lease.interval())
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			limited, done := context.WithTimeout(ctx, leaseRenewal)
+			limited, done := context.WithTimeout(ctx, e.lease.interval())
 			err := e.lease.renew(limited)
 			done()
 			switch {
@@ -182,7 +180,7 @@ func (r *Runner) renew(ctx context.Context, e *execution, cancel context.CancelC
 func (r *Runner) pass(ctx context.Context, e *execution) error {
 	defer r.memory.begin()()
 	var err error
-	if e.held, err = newHeldKeys(ctx, r.Store, e.pipeline.Name); err != nil {
+	if e.held, err = newHeldKeys(ctx, e); err != nil {
 		return err
 	}
 	e.lanes, e.unsettled = newLanes(), newUnsettled()

@@ -82,6 +82,14 @@ func (e *execution) durable(ctx context.Context, do func() error) error {
 	}
 }
 
+// lastWord tells the database how something ended, also when that was because the run was cut short. After the time of
+// a lease nobody waits for it any more.
+func (e *execution) lastWord(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.store.Lease)
+	defer cancel()
+	return e.durable(ctx, func() error { return do(ctx) })
+}
+
 // blank is a settlement of nothing.
 func (e *execution) blank() state.Settlement {
 	s := state.Settlement{

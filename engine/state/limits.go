@@ -79,7 +79,7 @@ type Share struct {
 }
 
 // ShareSlots divides a connection's calls at once among the nodes that want some. It returns how many this one may have
-// under way, until LeaseTime has passed, and for how long the connection is paused. What is under way beyond that
+// under way, until Lease has passed, and for how long the connection is paused. What is under way beyond that
 // counts as its own until it ends.
 func (s *Store) ShareSlots(ctx context.Context, r Share) (may int, paused time.Duration, err error) {
 	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -115,7 +115,7 @@ func (s *Store) ShareSlots(ctx context.Context, r Share) (may int, paused time.D
 		paused = time.UnixMilli(until).Sub(now)
 		return s.insert(ctx, tx, "INSERT INTO shares (connection, node, want, have, served, until)", 6,
 			"ON CONFLICT (connection, node) DO UPDATE SET want = excluded.want, have = excluded.have, served = excluded.served, until = excluded.until",
-			[][]any{{r.Connection, r.Node, r.Want, have, mine.served, now.Add(LeaseTime).UnixMilli()}})
+			[][]any{{r.Connection, r.Node, r.Want, have, mine.served, now.Add(s.Lease).UnixMilli()}})
 	})
 	return may, paused, err
 }

@@ -102,7 +102,7 @@ func (s *Store) Nodes(ctx context.Context) ([]Node, error) {
 		var since, beat, draining int64
 		err := rows.Scan(&n.Name, &n.Version, &since, &beat, &draining)
 		n.Since, n.Beat, n.Draining = time.UnixMilli(since), time.UnixMilli(beat), draining > 0
-		n.Gone = now.Sub(n.Beat) > LeaseTime || gone(n.Name)
+		n.Gone = now.Sub(n.Beat) > s.Lease || gone(n.Name)
 		n.Runs = runs[n.Name]
 		out = append(out, n)
 		return err

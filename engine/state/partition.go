@@ -130,7 +130,7 @@ func (s *Store) takePartition(ctx context.Context, tx *sql.Tx, backfill, node st
 	p.Holder = fmt.Sprintf("%s/%d.%d", p.Backfill, p.Number, p.Fence)
 	_, err = tx.ExecContext(ctx, s.rebind("UPDATE partitions SET status = ?, error = '', holder = ?, node = ?, fence = ?, seq = 0, until = ? "+
 		"WHERE backfill = ? AND number = ?"),
-		p.Status, p.Holder, p.Node, p.Fence, l.now.Add(LeaseTime).UnixMilli(), p.Backfill, p.Number)
+		p.Status, p.Holder, p.Node, p.Fence, l.now.Add(s.Lease).UnixMilli(), p.Backfill, p.Number)
 	return &p, nil, err
 }
 
@@ -221,7 +221,7 @@ func (s *Store) RenewPartition(ctx context.Context, p Partition) (giveWay bool, 
 		}
 		giveWay = l.due() && now.Cursor != ""
 		_, err = tx.ExecContext(ctx, s.rebind("UPDATE partitions SET until = ? WHERE backfill = ? AND number = ?"),
-			l.now.Add(LeaseTime).UnixMilli(), p.Backfill, p.Number)
+			l.now.Add(s.Lease).UnixMilli(), p.Backfill, p.Number)
 		return err
 	})
 	return giveWay, err

@@ -16,15 +16,23 @@ import (
 // LeaseTime is how long a run may be silent before another node takes its pipeline over.
 const LeaseTime = 15 * time.Second
 
+// Grace is the last part of a lease, in which its holder sends nothing more: what it sent before has so long to arrive
+// before another node can be at work.
+func (s *Store) Grace() time.Duration { return s.Lease / 3 }
+
 // StartRun takes the pipeline's lease for a run and notes the run. ErrBusy when a live run holds it, ErrGivesWay when
 // partitions of a backfill are under way: they make room for whoever keeps asking. The fence grows with every
-// take-over; settling with an old one fails.
+// take-over; settling with an old one fails. A run whose answer was lost may ask again.
 func (s *Store) StartRun(ctx context.Context, r Run) (fence int64, err error) {
 	waits := false
 	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		l, err := s.lease(ctx, tx, r.Pipeline)
 		if err != nil {
 			return err
+		}
+		if l.held() && l.run == r.ID {
+			fence = l.fence
+			return nil
 		}
 		if l.held() {
 			return fmt.Errorf("%w (%s on %s)", ErrBusy, l.run, l.node)
@@ -39,7 +47,7 @@ func (s *Store) StartRun(ctx context.Context, r Run) (fence int64, err error) {
 		}
 		fence = l.fence + 1
 		_, err = tx.ExecContext(ctx, s.rebind("UPDATE leases SET run = ?, fence = ?, seq = 0, node = ?, until = ?, wanted = '', wanted_until = 0 "+
-			"WHERE pipeline = ?"), r.ID, fence, r.Node, l.now.Add(LeaseTime).UnixMilli(), r.Pipeline)
+			"WHERE pipeline = ?"), r.ID, fence, r.Node, l.now.Add(s.Lease).UnixMilli(), r.Pipeline)
 		if err != nil {
 			return err
 		}
@@ -77,7 +85,7 @@ func (s *Store) RenewRun(ctx context.Context, run string, fence int64) error {
 			return err
 		}
 		result, err := tx.ExecContext(ctx, s.rebind("UPDATE leases SET until = ? WHERE run = ? AND fence = ?"),
-			now.Add(LeaseTime).UnixMilli(), run, fence)
+			now.Add(s.Lease).UnixMilli(), run, fence)
 		if err != nil {
 			return err
 		}

@@ -43,6 +43,8 @@ var schema string
 
 // Store is an open state database. It is safe for use by several goroutines.
 type Store struct {
+	Lease time.Duration // LeaseTime; the nodes of one database agree on it
+
 	dialect dialect
 	write   *sql.DB // SQLite: one connection
 	read    *sql.DB
@@ -77,7 +79,7 @@ var (
 
 // Open opens the database at dsn, a file name or a postgres:// address, and creates what is missing.
 func Open(ctx context.Context, dsn string) (*Store, error) {
-	s := &Store{dsn: dsn, writes: make(chan *write, 64), stopped: make(chan struct{})}
+	s := &Store{Lease: LeaseTime, dsn: dsn, writes: make(chan *write, 64), stopped: make(chan struct{})}
 	var err error
 	if IsPostgres(dsn) {
 		s.dialect = postgresDialect
