@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	nodeSeeds = 3               // of TestFaultsOnNodes
-	lease     = 2 * time.Second // of its nodes
+	nodeSeeds = 3                       // of TestFaultsOnNodes
+	lease     = 1500 * time.Millisecond // of its nodes
 )
 
 // TestFaultsOnNodes is TestFaults with three nodes on PostgreSQL. They are killed, cut off from the database, and lose
@@ -48,7 +48,8 @@ type cluster struct {
 	*faultWorld
 	nodes    []*node
 	born     int
-	backfill atomic.Bool // there is one
+	slow     time.Duration // a call takes so long at most
+	backfill atomic.Bool   // there is one
 
 	mu    sync.Mutex
 	turns []string // whose writes came, in order, neighbours that are the same only once
@@ -59,20 +60,25 @@ type cluster struct {
 func (c *cluster) live() {
 	c.t.Helper()
 	ctx := c.t.Context()
+	c.slow = time.Duration(1 + c.rng.Int64N(int64(lease/20)))
 	c.happen(len(c.coming) / 2)
+	if c.rng.IntN(3) == 0 {
+		c.beginBackfill()
+	}
 	for range 3 {
 		c.nodes = append(c.nodes, c.node())
 	}
-	for range 3 + c.rng.IntN(6) {
-		_ = pauseFor(ctx, time.Duration(c.rng.IntN(500))*time.Millisecond)
+	for range 3 + c.rng.IntN(5) {
+		_ = pauseFor(ctx, time.Duration(c.rng.Int64N(int64(lease/2))))
 		c.befall()
 	}
 	c.happen(len(c.coming))
 	for _, n := range c.nodes {
 		n.wire.mend()
+		n.stalled.Store(false)
 	}
 	c.system.fault = nil
-	_ = pauseFor(ctx, time.Duration(c.rng.IntN(500))*time.Millisecond)
+	_ = pauseFor(ctx, time.Duration(c.rng.Int64N(int64(lease))))
 	for _, n := range c.nodes {
 		n.end()
 	}
@@ -110,7 +116,11 @@ func (c *cluster) befall() {
 		c.nodes[i] = c.node()
 	case 1:
 		n.wire.cut(c.rng.IntN(2) == 0)
-		c.later(away, n.wire.mend)
+		n.stalled.Store(c.rng.IntN(2) == 0)
+		c.later(away, func() {
+			n.wire.mend()
+			n.stalled.Store(false)
+		})
 	case 2: // the database is gone
 		for _, n := range c.nodes {
 			n.wire.cut(c.rng.IntN(2) == 0)
@@ -124,10 +134,14 @@ func (c *cluster) befall() {
 		}
 	case 5:
 		if !c.backfill.Load() {
-			c.begin("b", len(c.system.feed), 1+c.rng.IntN(6))
-			c.backfill.Store(true)
+			c.beginBackfill()
 		}
 	}
+}
+
+func (c *cluster) beginBackfill() {
+	c.begin("b", len(c.system.feed), 1+c.rng.IntN(6))
+	c.backfill.Store(true)
 }
 
 // later does something after a while, at the end of the test if that comes first.
@@ -191,9 +205,10 @@ type node struct {
 	turn    atomic.Int64
 	rng     *rand.Rand
 
-	cancel context.CancelFunc
-	dead   atomic.Bool
-	ended  chan struct{}
+	cancel  context.CancelFunc
+	dead    atomic.Bool
+	stalled atomic.Bool // look-ups get no answer
+	ended   chan struct{}
 }
 
 func (c *cluster) node() *node {
@@ -251,7 +266,7 @@ func (n *node) end() {
 // call takes its time, less than the grace in which a node sends nothing more. Whose turn it was that wrote is noted.
 func (n *node) call(op string, do func()) {
 	n.cluster.mu.Lock()
-	d := time.Duration(n.rng.Int64N(int64(10 * time.Millisecond)))
+	d := time.Duration(n.rng.Int64N(int64(n.cluster.slow)))
 	if n.rng.IntN(100) == 0 {
 		d = n.store.Grace() / 2
 	}
@@ -259,6 +274,9 @@ func (n *node) call(op string, do func()) {
 	<-time.After(d)
 	if op != "write" {
 		do()
+		for n.stalled.Load() && !n.dead.Load() {
+			<-time.After(lease / 100)
+		}
 		return
 	}
 	n.cluster.mu.Lock()

@@ -62,7 +62,7 @@ func newFaultWorld(t *testing.T, seed uint64) *faultWorld {
 	for range 20 + rng.IntN(120) {
 		w.coming = append(w.coming, fmt.Sprint("o", rng.IntN(keys)))
 	}
-	w.system.fault = seldom(rng, rng.Float64()*0.15, map[string][]fault{
+	w.system.fault = seldom(rand.New(rand.NewPCG(seed, 2)), rng.Float64()*0.15, map[string][]fault{
 		"lookup": {refuse, slowDown}, "write": {refuse, drop, forget, slowDown, overtaken}, "next": {refuse}, "read": {refuse},
 	})
 	return w
@@ -72,7 +72,10 @@ func newFaultWorld(t *testing.T, seed uint64) *faultWorld {
 func (w *faultWorld) happen(n int) {
 	for _, key := range w.coming[:n] {
 		w.newest[key]++
-		w.order(key, w.newest[key])
+		w.system.put(key, map[string]any{
+			"ref": key, "version": record.Int(int64(w.newest[key])), "total": record.Number(fmt.Sprintf("%d.10", w.newest[key])),
+			"email": fmt.Sprintf("c%d@example.test", w.rng.IntN(25)),
+		})
 		if !w.filtered || w.newest[key]%5 != 0 {
 			w.last[key] = w.newest[key]
 		}
