@@ -38,7 +38,6 @@ func TestFaultsOnNodes(t *testing.T) {
 		w := newFaultWorld(t, seed)
 		w.dsn = server.Database(t)
 		w.restart()
-		w.store.Lease = lease
 		(&cluster{faultWorld: w}).live()
 	})
 }
@@ -85,9 +84,9 @@ func (c *cluster) live() {
 	if c.items {
 		c.bringItems()
 	}
-	if c.backfill.Load() {
+	for c.backfill.Load() && c.backfilled("b").Open() {
 		if err := c.runner.Backfill(ctx, c.project.Pipelines[0], "b"); err != nil {
-			c.t.Error(err)
+			c.t.Fatal(err)
 		}
 	}
 	for round := 0; round < 4; { // what was parked comes in, oldest first

@@ -96,7 +96,12 @@ func New(ctx context.Context, store *state.Store, opts Options) (*Scheduler, err
 
 func (s *Scheduler) connect(ctx context.Context, dsn string) error {
 	if state.IsPostgres(dsn) {
-		pool, err := pgxpool.New(ctx, dsn)
+		config, err := pgxpool.ParseConfig(dsn)
+		if err != nil {
+			return err
+		}
+		state.Unfreeze(config.ConnConfig)
+		pool, err := pgxpool.NewWithConfig(ctx, config)
 		if err != nil {
 			return err
 		}

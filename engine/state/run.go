@@ -107,18 +107,18 @@ func (s *Store) FinishRun(ctx context.Context, r Run, fence int64) error {
 		return err
 	}
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx,
-			s.rebind("UPDATE runs SET status = ?, finished_at = ?, counts = ?, sinks = ?, error = ? WHERE id = ?"),
-			r.Status, r.FinishedAt.UnixMilli(), string(counts), string(sinks), r.Error, r.ID)
-		if err != nil {
-			return err
-		}
 		now, err := s.now(ctx, tx)
 		if err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, s.rebind("UPDATE leases SET run = '', until = ? WHERE run = ? AND fence = ?"),
 			now.UnixMilli(), r.ID, fence)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx,
+			s.rebind("UPDATE runs SET status = ?, finished_at = ?, counts = ?, sinks = ?, error = ? WHERE id = ?"),
+			r.Status, r.FinishedAt.UnixMilli(), string(counts), string(sinks), r.Error, r.ID)
 		return err
 	})
 }

@@ -1,6 +1,11 @@
 -- One database holds everything that must survive: cursors, links, intents, dead letters, activity and runs.
 -- The SQL is plain, so that SQLite and PostgreSQL share it; {serial}, {blob} and {passing} are the words that differ.
 
+-- Versions of this text that were carried out.
+CREATE TABLE IF NOT EXISTS schemas (
+  version TEXT PRIMARY KEY
+);
+
 CREATE TABLE IF NOT EXISTS cursors (
   pipeline TEXT NOT NULL,
   source   TEXT NOT NULL,

@@ -1,10 +1,12 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -51,22 +53,22 @@ func (s *Store) holdsLease(ctx context.Context, tx *sql.Tx, st Settlement) (sett
 }
 
 func (s *Store) settleLinks(ctx context.Context, tx *sql.Tx, st Settlement) error {
-	// One statement may touch a row only once, and the last word counts.
+	// One statement may touch a row only once, and the last word counts. All nodes lock rows in the same order.
 	last := make(map[[2]string]Link, len(st.Links))
 	for _, l := range st.Links {
 		last[[2]string{l.Scope, l.Key}] = l
 	}
 	rows := make([][]any, 0, len(last))
-	for _, l := range st.Links {
-		id := [2]string{l.Scope, l.Key}
-		if l, ok := last[id]; ok {
-			rows = append(rows, []any{l.Scope, l.Key, l.TargetID, l.Version, l.Hash})
-			delete(last, id)
-		}
+	for _, l := range slices.SortedFunc(maps.Values(last), byScopeAndKey) {
+		rows = append(rows, []any{l.Scope, l.Key, l.TargetID, l.Version, l.Hash})
 	}
 	return s.insert(ctx, tx, "INSERT INTO links (scope, key, target_id, version, hash)", 5,
 		"ON CONFLICT (scope, key) DO UPDATE SET target_id = excluded.target_id, version = excluded.version, hash = excluded.hash",
 		rows)
+}
+
+func byScopeAndKey(a, b Link) int {
+	return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key))
 }
 
 func (s *Store) settleIntents(ctx context.Context, tx *sql.Tx, st Settlement) error {

@@ -4,9 +4,11 @@ package state
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +21,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -83,7 +86,10 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	var err error
 	if IsPostgres(dsn) {
 		s.dialect = postgresDialect
-		if s.write, err = sql.Open("pgx", dsn); err == nil {
+		var config *pgx.ConnConfig
+		if config, err = pgx.ParseConfig(dsn); err == nil {
+			Unfreeze(config)
+			s.write = stdlib.OpenDB(*config)
 			s.write.SetMaxOpenConns(poolSize)
 			s.write.SetMaxIdleConns(poolSize) // making a connection costs more than any of our questions
 			s.write.SetConnMaxIdleTime(time.Minute)
@@ -103,6 +109,15 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	}
 	go s.writer()
 	return s, nil
+}
+
+// Unfreeze makes the server end a session that stands still in the middle of a transaction: a node that is frozen, or
+// whose machine is gone without a word, would else hold its locks, and all other nodes, for ever.
+func Unfreeze(config *pgx.ConnConfig) {
+	const setting = "idle_in_transaction_session_timeout"
+	if config.RuntimeParams[setting] == "" {
+		config.RuntimeParams[setting] = strconv.FormatInt((10 * time.Second).Milliseconds(), 10)
+	}
 }
 
 // IsPostgres tells whether dsn names a PostgreSQL server rather than a file.
@@ -147,10 +162,18 @@ func openSQLite(path string) (write, read *sql.DB, err error) {
 	return write, read, nil
 }
 
+// migrate makes the tables. Once it has, it does nothing: to look whether an index is there, PostgreSQL locks the table,
+// which a node that joins must not do to those at work.
 func (s *Store) migrate(ctx context.Context) error {
 	text := strings.NewReplacer("{serial}", s.dialect.serial, "{blob}", s.dialect.blob, "{passing}", s.dialect.passing).Replace(schema)
 	if s.dialect.name == "postgres" { // several nodes may start at once
 		text = "SELECT pg_advisory_xact_lock(4207849484);\n" + text
+	}
+	sum := sha256.Sum256([]byte(text))
+	version := hex.EncodeToString(sum[:])
+	var one int
+	if s.write.QueryRowContext(ctx, s.rebind("SELECT 1 FROM schemas WHERE version = ?"), version).Scan(&one) == nil {
+		return nil
 	}
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -164,6 +187,10 @@ func (s *Store) migrate(ctx context.Context) error {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return err
 		}
+	}
+	_, err = tx.ExecContext(ctx, s.rebind("INSERT INTO schemas (version) VALUES (?) ON CONFLICT (version) DO NOTHING"), version)
+	if err != nil {
+		return err
 	}
 	return tx.Commit()
 }

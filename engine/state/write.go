@@ -3,8 +3,11 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // write is one unit that must be durable as a whole, waiting for the writer.
@@ -20,7 +23,7 @@ const maxGroup = 32
 // commit hands do to the writer and waits until it is durable.
 func (s *Store) commit(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
 	if s.dialect.name == "postgres" { // the server groups commits itself
-		return s.transact(ctx, do)
+		return s.untilNoDeadlock(ctx, do)
 	}
 	w := &write{ctx: ctx, do: do, done: make(chan error, 1)}
 	select {
@@ -84,6 +87,19 @@ func (s *Store) writeGroup(group []*write) {
 		}
 	}
 }
+
+// untilNoDeadlock repeats a transaction that PostgreSQL gave up for another one's sake: nothing of it has happened.
+func (s *Store) untilNoDeadlock(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+	for {
+		err := s.transact(ctx, do)
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != deadlockDetected || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+const deadlockDetected = "40P01"
 
 func (s *Store) transact(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)

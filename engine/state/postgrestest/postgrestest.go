@@ -112,7 +112,7 @@ func (s *Server) Resume(t testing.TB) {
 	defer s.mu.Unlock()
 	s.stopped = false
 	s.run(t, "pg_ctl", "-D", filepath.Join(s.dir, "data"), "-l", filepath.Join(s.dir, "log"), "-w", "-o",
-		fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off -c max_connections=200", s.dir), "start")
+		fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off -c max_connections=500", s.dir), "start")
 }
 
 // Database creates an empty database and returns its address.
