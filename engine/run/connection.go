@@ -147,6 +147,37 @@ func (c *connection) call(ctx context.Context, op func(context.Context) error) e
 	}
 }
 
+// read carries out a step of a source's: a batch counts as a call a second, and none is asked for while the system wants
+// to be left alone. It is none of the calls at once, since it may wait for long for something to read.
+func (c *connection) read(ctx context.Context, op func() error) error {
+	if err := c.usable(); err != nil {
+		return err
+	}
+	if err := sleepUntil(ctx, c.pausedUntil()); err != nil {
+		return err
+	}
+	if err := c.turn(ctx); err != nil {
+		return err
+	}
+	err := op()
+	var failure *host.Failure
+	if errors.As(err, &failure) {
+		c.heed(failure)
+	}
+	return err
+}
+
+// heed does what a failure asks of everybody who uses the connection.
+func (c *connection) heed(f *host.Failure) {
+	switch f.Class {
+	case protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED:
+		c.pause(f.RetryAfter)
+		c.announce(f)
+	case protocol.FailureClass_FAILURE_CLASS_AUTH:
+		c.refuse(f)
+	}
+}
+
 // judge takes note of how a call ended, and tells whether it is to be made again because its end was no fault of it.
 func (c *connection) judge(err error) (again bool) {
 	var failure *host.Failure
@@ -155,13 +186,10 @@ func (c *connection) judge(err error) (again bool) {
 	if failure == nil {
 		return false
 	}
+	c.heed(failure)
 	switch failure.Class {
 	case protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED:
-		c.pause(failure.RetryAfter)
-		c.announce(failure)
 		return true
-	case protocol.FailureClass_FAILURE_CLASS_AUTH:
-		c.refuse(failure)
 	case protocol.FailureClass_FAILURE_CLASS_TRANSIENT:
 		return !c.breaker.closed() // everybody's trouble: nobody's attempts are used up
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,15 +39,28 @@ func (e *execution) cursorAdvice(err error) error {
 	return err
 }
 
-// watched is a source whose end is noted, and whose complaints about the cursor are told with what to do.
+// watched is a source that is read within its connection's limits, whose end is noted, and whose complaints about the
+// cursor are told with what to do.
 type watched struct {
 	Stream
-	of *execution
+	of     *execution
+	conn   *connection
+	ctx    context.Context // until Close, which may come while Next waits for its turn
+	cancel context.CancelFunc
+}
+
+// Close ends the read, also one that waits.
+func (w *watched) Close() error {
+	w.cancel()
+	return w.Stream.Close()
 }
 
 // Next returns the next batch.
-func (w *watched) Next() (*protocol.Batch, error) {
-	b, err := w.Stream.Next()
+func (w *watched) Next() (b *protocol.Batch, err error) {
+	err = w.conn.read(w.ctx, func() error {
+		b, err = w.Stream.Next()
+		return err
+	})
 	if errors.Is(err, io.EOF) {
 		w.of.ended = true
 		return nil, err

@@ -35,7 +35,7 @@ func (s *Connections) share(c *connection, def *pipelines.Connection) {
 // admitted carries out a call when the limits allow it: this process's own, or those of all nodes together.
 func (c *connection) admitted(ctx context.Context, op func(context.Context) error) error {
 	if c.shared == nil {
-		if err := c.rate.Wait(ctx); err != nil {
+		if err := c.turn(ctx); err != nil {
 			return err
 		}
 		return op(ctx)
@@ -44,13 +44,21 @@ func (c *connection) admitted(ctx context.Context, op func(context.Context) erro
 		return err
 	}
 	defer c.shared.leave()
-	if err := c.shared.calls.wait(ctx); err != nil {
+	if err := c.turn(ctx); err != nil {
 		return err
 	}
 	if err := sleepUntil(ctx, c.pausedUntil()); err != nil {
 		return err
 	}
 	return op(ctx)
+}
+
+// turn waits until one more call keeps to the calls a second that are allowed.
+func (c *connection) turn(ctx context.Context) error {
+	if c.shared == nil {
+		return c.rate.Wait(ctx)
+	}
+	return c.shared.calls.wait(ctx)
 }
 
 // announce tells the other nodes, and people, that a system asked to be left alone.

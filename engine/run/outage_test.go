@@ -195,3 +195,32 @@ func (b *bench) deliveredOnce(s run.Summary, n int) {
 		b.t.Errorf("%d sales of %d", got, n)
 	}
 }
+
+// TestSourceKeepsTheLimits: a source that has had too many calls is left alone for as long as it says, however often
+// it says so, and everybody is told.
+func TestSourceKeepsTheLimits(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, orders)
+	for i := range 50 {
+		b.order(fmt.Sprint("o", i), 1)
+	}
+	b.system.fault = times(20, "next", "order", slowDown)
+	b.deliveredOnce(b.run(), 50)
+	var tries atomic.Int64
+	b.order("o50", 1)
+	b.system.fault = func(op, _ string) fault {
+		if op == "next" {
+			tries.Add(1)
+			return locked
+		}
+		return none
+	}
+	for range 3 {
+		if s, err := b.runner.Run(context.Background(), b.project.Pipelines[0]); err == nil || s.Records.Dead != 0 {
+			t.Fatalf("%v, %+v", err, s)
+		}
+	}
+	if n := tries.Load(); n != 1 {
+		t.Errorf("refused credentials were tried %d times", n)
+	}
+}

@@ -133,8 +133,8 @@ func (r *Runner) keepGoing(ctx context.Context, e *execution) error {
 		if err == nil || ctx.Err() != nil || !passing(err) {
 			return err
 		}
-		if e.counts.Read > before {
-			attempt = 1 // it moves: the budget is for standing still
+		if e.counts.Read > before || isClass(err, protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED) {
+			attempt = 1 // it moves, or was told when to: the budget is for standing still
 		}
 		if attempt >= e.pipeline.OnError.Attempts {
 			return err
@@ -213,17 +213,19 @@ func (r *Runner) read(ctx context.Context, e *execution) (Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := e.conns[src.Connection.Address()]
-	var stream Stream
-	err = retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
-		var err error
-		stream, err = conn.Read(ctx, start)
-		return err
+	source := &watched{of: e, conn: e.conns[src.Connection.Address()]}
+	source.ctx, source.cancel = context.WithCancel(ctx)
+	err = retryTransient(ctx, e.pipeline.OnError, func(context.Context) error {
+		return source.conn.read(source.ctx, func() (err error) {
+			source.Stream, err = source.conn.Read(source.ctx, start)
+			return err
+		})
 	})
 	if err != nil {
+		source.cancel()
 		return nil, e.cursorAdvice(err)
 	}
-	return &watched{Stream: stream, of: e}, nil
+	return source, nil
 }
 
 // readStart is what the source is asked for: what comes after the settled cursor, or a part of a backfill.

@@ -144,11 +144,13 @@ func (e *execution) settleItem(s *state.Settlement, it *item) {
 			s.Sinks[o.sink.Name] = c
 		}
 	}
+	created := false
 	for _, effect := range it.effects {
 		c := s.Sinks[effect.Step]
 		switch effect.Action {
 		case ActionCreate:
 			c.Created++
+			created = true
 		case ActionUpdate:
 			c.Updated++
 		case ActionUnchanged:
@@ -158,6 +160,9 @@ func (e *execution) settleItem(s *state.Settlement, it *item) {
 	}
 	s.Links = append(s.Links, it.links...)
 	s.DoneIntents = append(s.DoneIntents, it.intents...)
+	if created {
+		s.Came = append(s.Came, it.intents...)
+	}
 	e.settleHeld(s, it)
 	if it.stillWaits() { // no news
 		s.StillParked++

@@ -154,3 +154,43 @@ func TestBehindALetterUntilItCloses(t *testing.T) {
 		t.Errorf("not in order: %s", got)
 	}
 }
+
+const creating = waiting + `
+pipeline "items" {
+  source "order" {
+    connection = fake.till
+  }
+  sink "item" {
+    connection = fake.books
+    match      = { sku = record.sku }
+    link       = record.sku
+    create     = true
+    set        = { sku = record.sku }
+  }
+}
+`
+
+// TestParkedComesBackWhenWeCreateIt: what another pipeline creates brings back those that wait for it, without waiting
+// for their schedule.
+func TestParkedComesBackWhenWeCreateIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, creating)
+	orders, items := b.project.Pipelines[0], b.project.Pipelines[1]
+	b.system.put("o1", map[string]any{"ref": "o1", "sku": "A"})
+	if s := b.run(); s.Records.Parked != 1 {
+		t.Fatalf("%+v", s)
+	}
+	if asked, err := b.store.Takeovers(t.Context()); err != nil || len(asked) != 0 {
+		t.Fatalf("%v, %v", asked, err)
+	}
+	if _, err := b.runner.Run(t.Context(), items); err != nil {
+		t.Fatal(err)
+	}
+	asked, err := b.store.Takeovers(t.Context())
+	if err != nil || len(asked) != 1 || asked[0].Pipeline != orders.Name || asked[0].Died {
+		t.Fatalf("a run of orders is asked for: %v, %v", asked, err)
+	}
+	if s := b.run(); s.Records.Delivered != 1 || s.Records.Parked != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -3,6 +3,8 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -300,6 +302,41 @@ func (s *Store) Discard(ctx context.Context, ids []int64, reason string) error {
 		}
 		return nil
 	})
+}
+
+// settleCame makes parked letters come back whose thing was created, and asks for a run of their pipelines.
+func (s *Store) settleCame(ctx context.Context, tx *sql.Tx, st Settlement) error {
+	byTarget := map[string][]any{}
+	for _, c := range st.Came {
+		byTarget[c.Target] = append(byTarget[c.Target], c.Match)
+	}
+	pipelines := map[string]bool{}
+	for target, matches := range byTarget {
+		for part := range slices.Chunk(matches, 500) {
+			rows, err := tx.QueryContext(ctx, s.rebind("UPDATE held SET queued_at = ?, from_step = '' WHERE status = 'parked' AND queued_at = 0 "+
+				"AND wait_target = ? AND wait_match IN ("+marks(len(part))+") RETURNING pipeline"),
+				append([]any{time.Now().UnixMilli(), target}, part...)...)
+			if err != nil {
+				return err
+			}
+			for rows.Next() {
+				var pipeline string
+				if err := rows.Scan(&pipeline); err != nil {
+					return errors.Join(err, rows.Close())
+				}
+				pipelines[pipeline] = true
+			}
+			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				return err
+			}
+		}
+	}
+	for _, pipeline := range slices.Sorted(maps.Keys(pipelines)) {
+		if _, err := tx.ExecContext(ctx, s.rebind(await), pipeline); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settleHeld closes and keeps letters. One that a person closed meanwhile stays closed.

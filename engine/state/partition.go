@@ -149,8 +149,7 @@ func (s *Store) dropDead(ctx context.Context, tx *sql.Tx, pipeline string, l lea
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, s.rebind("INSERT INTO schedules (pipeline, due, waiting) VALUES (?, 0, 1) "+
-		"ON CONFLICT (pipeline) DO UPDATE SET waiting = 1"), pipeline)
+	_, err = tx.ExecContext(ctx, s.rebind(await), pipeline)
 	return err
 }
 

@@ -14,10 +14,11 @@ func (s *Store) TakeDue(ctx context.Context, pipeline string, due time.Time) (ta
 
 // Await notes that a run of a pipeline waits for the one under way. There is one that waits, or none.
 func (s *Store) Await(ctx context.Context, pipeline string) error {
-	_, err := s.changes(ctx, "INSERT INTO schedules (pipeline, due, waiting) VALUES (?, 0, 1) "+
-		"ON CONFLICT (pipeline) DO UPDATE SET waiting = 1", pipeline)
+	_, err := s.changes(ctx, await, pipeline)
 	return err
 }
+
+const await = "INSERT INTO schedules (pipeline, due, waiting) VALUES (?, 0, 1) ON CONFLICT (pipeline) DO UPDATE SET waiting = 1"
 
 // TakeWaiting takes the run that waits, if there is one.
 func (s *Store) TakeWaiting(ctx context.Context, pipeline string) (taken bool, err error) {
@@ -53,7 +54,8 @@ func (s *Store) Takeovers(ctx context.Context) ([]Takeover, error) {
 	}
 	var out []Takeover
 	err = s.query(ctx, "SELECT l.pipeline, l.fence, l.run, l.node, l.until, COALESCE(s.waiting, 0) FROM leases l "+
-		"LEFT JOIN schedules s ON s.pipeline = l.pipeline WHERE l.run <> '' OR s.waiting = 1", nil, func(rows *sql.Rows) error {
+		"LEFT JOIN schedules s ON s.pipeline = l.pipeline LEFT JOIN halts h ON h.pipeline = l.pipeline "+
+		"WHERE l.run <> '' OR s.waiting = 1 AND h.pipeline IS NULL", nil, func(rows *sql.Rows) error {
 		var t Takeover
 		var run, node string
 		var until, waiting int64

@@ -88,6 +88,8 @@ CREATE INDEX IF NOT EXISTS held_by_key ON held (pipeline, key, status);
 CREATE INDEX IF NOT EXISTS held_by_status ON held (status, pipeline, id);
 CREATE INDEX IF NOT EXISTS held_to_return ON held (pipeline, id) WHERE status = 'parked' OR queued_at > 0;
 
+CREATE INDEX IF NOT EXISTS held_by_wait ON held (wait_target, wait_match) WHERE status = 'parked';
+
 CREATE TABLE IF NOT EXISTS activity (
   id        {serial},
   at        BIGINT NOT NULL,

@@ -20,7 +20,7 @@ func (s *Store) Settle(ctx context.Context, st Settlement) error {
 			return err
 		}
 		steps := []func(context.Context, *sql.Tx, Settlement) error{
-			s.settleLinks, s.settleIntents, s.settleHeld, s.settleActivity, s.settleStories, s.settlePlaces,
+			s.settleLinks, s.settleIntents, s.settleCame, s.settleHeld, s.settleActivity, s.settleStories, s.settlePlaces,
 		}
 		for _, step := range steps {
 			if err := step(ctx, tx, st); err != nil {

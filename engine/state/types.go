@@ -111,6 +111,7 @@ type Settlement struct {
 	Mentions    []Mention
 	Release     []Resolution      // before Hold
 	Hold        []Held            // with an ID: the letter that is there already, changed
+	Came        []Intent          // what was created: letters that wait for one of them come back at once
 	StillParked int64             // of Counts.Parked, those that were parked before: the roll-up has them already
 	Positions   map[string]string // append-only sinks: step → position
 }
