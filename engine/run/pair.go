@@ -71,7 +71,7 @@ func (p *paired) had(s *pipelines.Sink, path string) (had string, known bool) {
 		return had, known
 	}
 	if had, known = p.note.There[path]; !known && s.MayUpdate(path) {
-		return digest(nil), true
+		return empty, true
 	}
 	return had, known
 }
@@ -151,6 +151,9 @@ func (p *paired) merge(s *pipelines.Sink, have, want map[string]any) merged {
 		}
 		change := record.Change{Field: path, From: theirs, To: ours}
 		write := news && (!moved || s.Pair.Prevails(path))
+		if moved && (!known || !agreed) { // paired for the first time: nothing is no value, and is filled from the other side
+			write = digest(ours) != empty && (write || digest(theirs) == empty)
+		}
 		switch {
 		case digest(ours) == digest(theirs):
 			m.memory.There[path] = digest(theirs)
@@ -259,11 +262,14 @@ func leavesOf(fields map[string]any) digests {
 	return out
 }
 
+// empty is the digest of nothing.
+const empty = "-"
+
 // digest of a value. Null, an empty text and what is not there are one: systems differ in how they say nothing.
 func digest(v any) string {
 	switch v {
 	case nil, "":
-		return "-"
+		return empty
 	}
 	return record.Hash(v)[:16]
 }

@@ -64,7 +64,8 @@ pipeline "orders" {
     when       = record.customer != null && !var.always_default_debtor
     match      = { email = record.customer.email }
     several    = var.several_customers
-    link       = "email:${sha256(lower(record.customer.email))}"
+    pair       = "customer"
+    link       = source.relationNumber
     update     = var.update_customers ? ["name", "mainAddress", "mainContact", "invoiceAddress", "deliveryAddress", "vatRegistrationId"] : "none"
 
     set = merge(

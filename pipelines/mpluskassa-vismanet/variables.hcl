@@ -11,8 +11,10 @@ variable "flows" {
       "orders",
       "products",
       "stock",
+      "customers",
+      "customers-to-books",
     ], f)]) == 0
-    error_message = "The flows are: orders, products, stock."
+    error_message = "The flows are: orders, products, stock, customers, customers-to-books."
   }
 }
 

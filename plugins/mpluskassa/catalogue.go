@@ -9,19 +9,42 @@ import (
 	"github.com/kopru-io/kopru/plugins/sdk"
 )
 
-// catalogue knows which articles have a barcode or an outside id, and which products a description, none of which
-// MplusKASSA can search by. It is filled at the first question and then follows the sync markers.
+// catalogue knows what has which value in fields that MplusKASSA can't search by, or only loosely. It is filled at the
+// first question and then follows the sync markers.
 type catalogue struct {
+	of   sequence
+	kind string                           // type of a row
+	file func(*catalogue, map[string]any) // notes what a row has
+
 	mu      sync.Mutex
 	next    int64
 	keys    map[string][]string // by kind and number: what it was found under
 	numbers map[string][]string // by field and value: the numbers of the articles or products that have it
 }
 
-// find returns the numbers of the articles, or of the products, whose field has the value.
+// newArticles files articles by barcode and outside id, and products by description.
+func newArticles() *catalogue {
+	return &catalogue{of: productSequence(), kind: "Product", file: func(k *catalogue, product map[string]any) {
+		k.note("productNumber", product, "description")
+		for _, a := range objects(product["articleList"]) {
+			k.note("articleNumber", a, skuExt, skuBarcode)
+		}
+	}}
+}
+
+// newPeople files relations by what tells one from another.
+func newPeople() *catalogue {
+	return &catalogue{of: sequences()["relation"], kind: "Relation", file: func(k *catalogue, relation map[string]any) {
+		k.note("relationNumber", relation, personal...)
+	}}
+}
+
+// personal are the fields that a relation is looked up by.
+var personal = []string{"extRelationId", "email", "relationCode"}
+
+// find returns the numbers of the things whose field has the value.
 func (k *catalogue) find(ctx context.Context, c *client, field string, value any) ([]string, error) {
-	v := strings.TrimSpace(plain(value))
-	if v == "" {
+	if strings.TrimSpace(plain(value)) == "" {
 		return nil, badMatch("article", "articleNumber, sku, pluNumber, extArticleId or barcode")
 	}
 	k.mu.Lock()
@@ -29,12 +52,12 @@ func (k *catalogue) find(ctx context.Context, c *client, field string, value any
 	if err := k.follow(ctx, c); err != nil {
 		return nil, err
 	}
-	return slices.Clone(k.numbers[field+"="+v]), nil
+	return slices.Clone(k.numbers[filedAs(field, value)]), nil
 }
 
 // follow brings the catalogue up to date. When the markers went back it starts anew.
 func (k *catalogue) follow(ctx context.Context, c *client) error {
-	highest, err := c.current(ctx, productSequence().head)
+	highest, err := c.current(ctx, k.of.head)
 	if err != nil {
 		return err
 	}
@@ -44,16 +67,13 @@ func (k *catalogue) follow(ctx context.Context, c *client) error {
 	if highest >= 0 && highest < k.next {
 		return nil
 	}
-	next, err := c.walk(ctx, productSequence(), k.next, func(rows []row) error {
+	next, err := c.walk(ctx, k.of, k.next, func(rows []row) error {
 		for _, r := range rows {
-			product, err := c.decode("Product", r.node)
+			fields, err := c.decode(k.kind, r.node)
 			if err != nil {
-				return sdk.Fatal("mpluskassa.bad_answer", "product %s can't be read: %v", r.value("productNumber"), err)
+				return sdk.Fatal("mpluskassa.bad_answer", "%s %s can't be read: %v", k.of.id, r.value(k.of.id), err)
 			}
-			k.note("productNumber", product, "description")
-			for _, a := range objects(product["articleList"]) {
-				k.note("articleNumber", a, skuExt, skuBarcode)
-			}
+			k.file(k, fields)
 		}
 		return nil
 	})
@@ -70,9 +90,29 @@ func (k *catalogue) note(id string, thing map[string]any, fields ...string) {
 	}
 	k.keys[own] = nil
 	for _, f := range fields {
-		if v := strings.TrimSpace(plain(thing[f])); v != "" {
-			k.keys[own] = append(k.keys[own], f+"="+v)
-			k.numbers[f+"="+v] = append(k.numbers[f+"="+v], number)
+		if strings.TrimSpace(plain(thing[f])) != "" {
+			key := filedAs(f, thing[f])
+			k.keys[own] = append(k.keys[own], key)
+			k.numbers[key] = append(k.numbers[key], number)
 		}
+	}
+}
+
+// filedAs is what a field with a value is filed under: blanks around don't count, nor does case in e-mail addresses.
+func filedAs(field string, value any) string {
+	v := strings.TrimSpace(plain(value))
+	if field == "email" {
+		v = strings.ToLower(v)
+	}
+	return field + "=" + v
+}
+
+// made files what we have just made, which spares reading it again if nothing else has changed meanwhile.
+func (k *catalogue) made(thing map[string]any, marker string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if m, err := whole(marker); err == nil && m == k.next {
+		k.file(k, thing)
+		k.next++
 	}
 }

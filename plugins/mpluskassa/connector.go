@@ -37,12 +37,13 @@ func (c *Connector) Open(_ context.Context, _ string, config sdk.Config, log *sl
 		return nil, sdk.Fatal("mpluskassa.bad_setting",
 			"%s: %s. %s", p.GetAttribute(), p.GetSummary(), p.GetDetail()).At(p.GetAttribute())
 	}
-	return &connection{client: newClient(s, log), catalogue: &catalogue{}, now: c.now}, nil
+	return &connection{client: newClient(s, log), catalogue: newArticles(), people: newPeople(), now: c.now}, nil
 }
 
 type connection struct {
 	*client
-	catalogue *catalogue
+	catalogue *catalogue // of articles
+	people    *catalogue
 	now       func() time.Time
 }
 

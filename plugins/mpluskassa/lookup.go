@@ -102,45 +102,23 @@ func (c *client) one(ctx context.Context, name string, request map[string]any, w
 	return found, nil
 }
 
-// findRelations asks by number, else by what can be searched. MplusKASSA's search answers with one relation only.
-func (c *client) findRelations(ctx context.Context, number string, match map[string]any) ([]map[string]any, error) {
+// findRelations asks by number, else by what tells relations apart. MplusKASSA's own search answers with one relation
+// only, takes a part of a word for the whole, and blanks around an address for a part of it.
+func (c *connection) findRelations(ctx context.Context, number string, match map[string]any) ([]map[string]any, error) {
 	if number != "" {
 		return c.numbered(ctx, "getRelations", "relationNumbers", number)
 	}
-	search := map[string]any{}
-	for _, f := range []string{"extRelationId", "email", "relationCode"} {
-		if v := strings.TrimSpace(plain(match[f])); v != "" {
-			search[f] = v
+	for _, field := range personal {
+		if strings.TrimSpace(plain(match[field])) == "" {
+			continue
 		}
-	}
-	if len(search) == 0 {
-		return nil, badMatch("relation", "relationNumber, extRelationId, email or relationCode")
-	}
-	exact := map[string]any{"request": map[string]any{"relation": search, "exactMatch": true}}
-	r, err := c.one(ctx, "findRelationV2", exact, "relation")
-	if isCode(err, codeNotImplemented) {
-		r, err = c.one(ctx, "findRelation", map[string]any{"relation": search}, "relation")
-	}
-	if err != nil || r == nil || equals(r, match) {
-		return present(r), err
-	}
-	// The search took a part of a word for the whole, so the one it chose may hide the right one.
-	return c.scanRelations(ctx, match)
-}
-
-// scanRelations goes through all relations.
-func (c *client) scanRelations(ctx context.Context, match map[string]any) ([]map[string]any, error) {
-	var out []map[string]any
-	_, err := c.walk(ctx, sequences()["relation"], 1, func(rows []row) error {
-		for _, r := range rows {
-			fields, err := c.decode("Relation", r.node)
-			if err == nil && equals(fields, match) {
-				out = append(out, fields)
-			}
+		numbers, err := c.people.find(ctx, c.client, field, match[field])
+		if err != nil || len(numbers) == 0 {
+			return nil, err
 		}
-		return nil
-	})
-	return out, err
+		return c.rowsOf(ctx, "getRelations", map[string]any{"relationNumbers": numberList(numbers)})
+	}
+	return nil, badMatch("relation", "relationNumber, extRelationId, email or relationCode")
 }
 
 // numbered asks a list for one number.

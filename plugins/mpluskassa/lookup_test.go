@@ -17,56 +17,66 @@ func ids(found []sdk.Found) string {
 
 func TestRelationsAreFoundExactly(t *testing.T) {
 	t.Parallel()
-	person := el("relation", el("relationNumber", 681), el("extRelationId", "CUST-77"), el("syncMarker", 3),
-		el("email", " P.Jansen@Example.org "))
-	for name, old := range map[string]bool{"findRelationV2": false, "findRelation": true} {
-		till := newTill(t)
-		c := till.open(t, nil)
-		till.answer("findRelation", "FindRelationResponse", el("result", "FIND-RELATION-RESULT-OK")+person)
-		if !old {
-			till.answer("findRelationV2", "FindRelationV2Response", el("result", "FIND-RELATION-RESULT-OK")+person)
+	rows := map[string]string{
+		"681": el("relation", el("relationNumber", 681), el("extRelationId", "CUST-77"), el("syncMarker", 3), el("email", " P.Jansen@Example.org ")),
+		"9":   el("relation", el("relationNumber", 9), el("syncMarker", 4), el("email", "jansen@example.org")),
+		"10":  el("relation", el("relationNumber", 10), el("syncMarker", 5), el("email", "JANSEN@example.org")),
+	}
+	till := newTill(t)
+	head := 5
+	till.answers["getCurrentSyncMarkers"] = func(*node) string {
+		return soap("getCurrentSyncMarkersResponse", el("relationSyncMarker", head))
+	}
+	till.answers["getRelations"] = func(r *node) string {
+		q, found := r.child("request"), ""
+		for _, n := range q.all("relationNumbers") {
+			found += rows[n.text]
 		}
-		till.answers["getRelations"] = func(r *node) string {
-			if q := r.child("request"); q.value("syncMarker") == "1" || q.value("relationNumbers") == "681" {
-				return soap("GetRelationsResponse", el("relationList", person,
-					el("relation", el("relationNumber", 9), el("syncMarker", 4), el("email", "jansen@example.org"))))
-			}
-			return soap("GetRelationsResponse", el("relationList"))
+		if q.value("syncMarker") == "1" {
+			found = rows["681"] + rows["9"] + rows["10"]
 		}
-		for _, row := range []struct {
-			query sdk.Query
-			want  string
-		}{
-			{sdk.Query{Match: map[string]any{"email": "p.jansen@example.org"}}, "681"},
-			{sdk.Query{Match: map[string]any{"email": "p.jansen@example.org", "extRelationId": "CUST-77"}}, "681"},
-			{sdk.Query{Match: map[string]any{"email": "p.jansen@example.org", "extRelationId": "CUST-78"}}, ""},
-			{sdk.Query{Match: map[string]any{"extRelationId": "cust-77"}}, ""}, // found without regard to case, which is not equal
-			{sdk.Query{ID: "681"}, "681"},
-			{sdk.Query{Match: map[string]any{"relationNumber": num("681")}}, "681"},
-			{sdk.Query{ID: "12"}, ""},
-			{sdk.Query{ID: "twelve"}, ""},
-		} {
-			found, err := c.Lookup(t.Context(), "relation", row.query)
-			if err != nil || ids(found) != row.want {
-				t.Errorf("%s, %+v: %s %v", name, row.query, ids(found), err)
-			}
+		return soap("GetRelationsResponse", el("relationList", found))
+	}
+	till.answer("createRelation", "CreateRelationResponse",
+		el("result", "CREATE-RELATION-RESULT-OK")+el("relationNumber", 11)+el("syncMarker", 6)+el("errorMessage", ""))
+	c := till.open(t, nil)
+	find := func(q sdk.Query, want string) {
+		t.Helper()
+		found, err := c.Lookup(t.Context(), "relation", q)
+		if err != nil || ids(found) != want {
+			t.Errorf("%+v: %s %v", q, ids(found), err)
 		}
-		// A part of the address finds another relation; a loose search hides the right one behind it.
-		found, err := c.Lookup(t.Context(), "relation", sdk.Query{Match: map[string]any{"email": "jansen@example.org"}})
-		if err != nil || ids(found) != "9" {
-			t.Errorf("%s: %s %v", name, ids(found), err)
+	}
+	find(sdk.Query{Match: map[string]any{"email": "p.jansen@example.org"}}, "681")
+	find(sdk.Query{Match: map[string]any{"email": "p.jansen@example.org", "extRelationId": "CUST-77"}}, "681")
+	find(sdk.Query{Match: map[string]any{"email": "p.jansen@example.org", "extRelationId": "CUST-78"}}, "")
+	find(sdk.Query{Match: map[string]any{"extRelationId": "cust-77"}}, "") // case counts here
+	find(sdk.Query{Match: map[string]any{"email": "jansen@example.org"}}, "9 10")
+	find(sdk.Query{ID: "681"}, "681")
+	find(sdk.Query{Match: map[string]any{"relationNumber": num("681")}}, "681")
+	find(sdk.Query{ID: "12"}, "")
+	find(sdk.Query{ID: "twelve"}, "")
+	for _, q := range []sdk.Query{{}, {Match: map[string]any{"name": "Jansen"}}} {
+		if _, err := c.Lookup(t.Context(), "relation", q); classOf(err) != invalid {
+			t.Errorf("%+v: %v", q, err)
 		}
-		if !old {
-			request := till.last("findRelationV2").child("request")
-			if request.value("exactMatch") != "true" || request.child("relation").child("relationNumber") != nil {
-				t.Error("exactMatch must be sent, relationNumber never")
-			}
-		}
-		for _, q := range []sdk.Query{{}, {Match: map[string]any{"name": "Jansen"}}} {
-			if _, err := c.Lookup(t.Context(), "relation", q); classOf(err) != invalid {
-				t.Errorf("%+v: %v", q, err)
-			}
-		}
+	}
+
+	// One that was made here is known without reading it again.
+	w, err := c.Writer(t.Context(), sdk.WriteRequest{Entity: "relation"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, _, err := w.Write(t.Context(), []sdk.Op{{Operation: opCreate, Key: "k", Payload: []byte(`{"name":"New","email":"new@example.org"}`)}})
+	if err != nil || results[0].ID != "11" {
+		t.Fatal(results, err)
+	}
+	rows["11"] = el("relation", el("relationNumber", 11), el("syncMarker", 6), el("email", "new@example.org"))
+	head = 6
+	asked := till.count("getRelations")
+	find(sdk.Query{Match: map[string]any{"email": "new@example.org"}}, "11")
+	if n := till.count("getRelations") - asked; n != 1 {
+		t.Errorf("%d calls for one that was made here", n)
 	}
 }
 

@@ -22,8 +22,6 @@ func operations() map[string]operation {
 		{name: "createOrderV3", answer: "CreateOrderV3Response", result: true, write: true},
 		{name: "cancelOrder", answer: "CancelOrderResponse", result: true, write: true},
 		{name: "getRelations", answer: "GetRelationsResponse"},
-		{name: "findRelation", answer: "FindRelationResponse", result: true},
-		{name: "findRelationV2", answer: "FindRelationV2Response", result: true},
 		{name: "createRelation", answer: "CreateRelationResponse", result: true, write: true},
 		{name: "updateRelation", answer: "UpdateRelationResponse", result: true, write: true},
 		{name: "getProducts", answer: "GetProductsResponse"},
@@ -82,13 +80,10 @@ func requestTypes() schema {
 		},
 		"cancelOrder": {f("orderId", text, 0, "").required()},
 
-		"getRelations":          request("GetRelationsRequest"),
-		"GetRelationsRequest":   markers(each("relationNumbers", "", long, 0, "")),
-		"findRelation":          {obj("relation", "Relation", 0, "")},
-		"findRelationV2":        request("FindRelationV2Request"),
-		"FindRelationV2Request": {obj("relation", "Relation", 0, "").required(), f("exactMatch", boolean, 0, "")},
-		"createRelation":        {obj("relation", "Relation", 0, "")},
-		"updateRelation":        {obj("relation", "Relation", 0, "")},
+		"getRelations":        request("GetRelationsRequest"),
+		"GetRelationsRequest": markers(each("relationNumbers", "", long, 0, "")),
+		"createRelation":      {obj("relation", "Relation", 0, "")},
+		"updateRelation":      {obj("relation", "Relation", 0, "")},
 
 		"getProducts": request("GetProductsRequest"),
 		"GetProductsRequest": append(markers(
@@ -161,8 +156,6 @@ func answerTypes() schema {
 		"CancelOrderResponse":   {result, f("message", text, 0, "")},
 
 		"GetRelationsResponse":   {many("relationList", "relation", "Relation", 0, "")},
-		"FindRelationResponse":   {result, obj("relation", "Relation", 0, "")},
-		"FindRelationV2Response": {result, obj("relation", "Relation", 0, "")},
 		"CreateRelationResponse": {result, f("relationNumber", long, 0, ""), marker, message},
 		"UpdateRelationResponse": {result, message, marker},
 

@@ -24,7 +24,6 @@ func callsFor(name string) map[string]any {
 		"cancelOrder":    {"orderId": "o"},
 		"createRelation": {"relation": map[string]any{"name": "A"}},
 		"updateRelation": {"relation": map[string]any{"relationNumber": num("1")}},
-		"findRelation":   {"relation": map[string]any{"email": "a@example.org"}},
 		"createProduct":  {"product": map[string]any{"description": "P"}},
 		"updateProduct":  {"product": map[string]any{"productNumber": num("1")}},
 		"setStock":       {"request": map[string]any{"branchNumber": num("1"), "articleNumber": num("1"), "amount": num("1")}},

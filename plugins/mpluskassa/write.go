@@ -138,7 +138,12 @@ func (c *connection) writeRelation(ctx context.Context, op sdk.Op, fields map[st
 	if err != nil {
 		return "", nil, err
 	}
-	return c.made(op, "createRelation", a, a.value("relationNumber"))
+	id, a, err := c.made(op, "createRelation", a, a.value("relationNumber"))
+	if err == nil {
+		fields["relationNumber"] = record.Number(id)
+		c.people.made(fields, a.value("syncMarker"))
+	}
+	return id, a, err
 }
 
 // made is a create's result. Without the number of what was made nobody could find it again.

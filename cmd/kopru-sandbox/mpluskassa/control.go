@@ -30,6 +30,8 @@ func (s *Server) Control() http.Handler {
 	mux.HandleFunc("GET /orders", s.listOrders)
 	mux.HandleFunc("POST /orders", s.addOrders)
 	mux.HandleFunc("POST /orders/{id}/cancel", s.cancelOrder)
+	mux.HandleFunc("GET /relations", s.listRelations)
+	mux.HandleFunc("POST /relations", s.addRelation)
 	mux.HandleFunc("PATCH /relations/{number}", s.patchRelation)
 	mux.HandleFunc("GET /articles", s.listArticles)
 	mux.HandleFunc("PATCH /articles/{number}", s.patchArticle)
