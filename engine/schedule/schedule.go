@@ -250,10 +250,29 @@ func (s *Scheduler) Trigger(ctx context.Context, pipeline string) error {
 	return err
 }
 
-// levelled lets only what needs attention through: River tells a lot.
+// levelled lets only what needs attention through: River tells a lot, and of a database that is away the engine tells
+// itself, in words for people.
 type levelled struct{ slog.Handler }
 
 // Enabled is true from warnings up.
 func (l levelled) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && l.Handler.Enabled(ctx, level)
 }
+
+// Handle shows what is about jobs, and the rest to those who want details.
+func (l levelled) Handle(ctx context.Context, r slog.Record) error {
+	if !strings.HasPrefix(r.Message, "jobexecutor.") {
+		if r.Level = slog.LevelDebug; !l.Handler.Enabled(ctx, r.Level) {
+			return nil
+		}
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+// WithAttrs adds attributes.
+func (l levelled) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return levelled{l.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup adds a group.
+func (l levelled) WithGroup(name string) slog.Handler { return levelled{l.Handler.WithGroup(name)} }
