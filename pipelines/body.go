@@ -21,6 +21,7 @@ type body struct {
 	what    string // for messages: "source \"order\""
 	known   []string
 	lacking []lack
+	docs    map[string]string // of what a connector declares
 }
 
 // lack is an attribute that should be there. It is told in the end, when it is clear whether it was only misspelt.
@@ -84,6 +85,7 @@ func (b *body) text(name, otherwise string) string {
 // word is a text that must be one of a few.
 func (b *body) word(name, otherwise string, allowed ...string) string {
 	s := b.text(name, otherwise)
+	b.l.offer(s, "value", allowed, nil)
 	if slices.Contains(allowed, s) {
 		return s
 	}
@@ -167,6 +169,7 @@ func (b *body) lack(name, detail string) { b.lacking = append(b.lacking, lack{na
 
 // end complains about attributes and blocks that mean nothing here, and about attributes that are missing.
 func (b *body) end(blocks ...string) {
+	b.l.opts.cursor.body(b, blocks)
 	misspelt := map[string]bool{}
 	for _, attr := range b.rest() {
 		misspelt[b.l.unknownAttribute(attr, b.what, b.known, blocks)] = true

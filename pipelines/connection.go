@@ -19,6 +19,13 @@ import (
 
 func (l *loader) unknownConnector(name string, rng hcl.Range, err error) {
 	known := l.opts.Catalog.Names()
+	l.offer(name, "connector", known, func(name string) string {
+		m, err := l.opts.Catalog.Manifest(name)
+		if err != nil {
+			return err.Error()
+		}
+		return m.GetSummary()
+	})
 	detail := fmt.Sprintf("No connector %q is installed (%v). Put its program kopru-connector-%s beside kopru, in $KOPRU_CONNECTORS "+
 		"or in the project's .kopru/connectors.", name, err, name)
 	if len(known) > 0 {
@@ -103,8 +110,13 @@ func positive(v any) (*apd.Decimal, bool) {
 // settings reads the attributes a connector declares, fills in its defaults, and remembers the secrets.
 func (l *loader) settings(b *body, attributes []*protocol.Attribute) map[string]any {
 	out := map[string]any{}
+	b.docs = map[string]string{}
 	for _, a := range attributes {
+		b.docs[a.GetName()] = describe(a)
 		v, rng, ok := b.value(a.GetName())
+		if text, isText := v.(string); isText {
+			l.offer(text, "value", a.GetValues(), nil)
+		}
 		present := b.block.Body.Attributes[a.GetName()] != nil
 		switch {
 		case present && !ok: // told already
@@ -220,6 +232,19 @@ func checkURL(text string) error {
 	return nil
 }
 
+// offerConnections completes a reference such as mpluskassa.shop, or what stands after its dot.
+func (l *loader) offerConnections(t hcl.Traversal) {
+	if len(t) == 0 {
+		return
+	}
+	for _, c := range l.project.Connections {
+		l.offer(t.RootName(), "connection", []string{c.Address()}, nil)
+		if len(t) == 2 && c.Type == t.RootName() {
+			l.offer(stepName(t[1]), "connection", []string{c.Name}, nil)
+		}
+	}
+}
+
 // connection resolves a reference such as mpluskassa.shop.
 func (l *loader) connection(b *body) *Connection {
 	attr := b.attr("connection")
@@ -228,6 +253,7 @@ func (l *loader) connection(b *body) *Connection {
 		return nil
 	}
 	traversal, diags := hcl.AbsTraversalForExpr(attr.Expr)
+	l.offerConnections(traversal)
 	name := ""
 	if len(traversal) == 2 {
 		name = stepName(traversal[1])

@@ -53,7 +53,7 @@ func evaluationProblem(err error, rng hcl.Range) diag.Diagnostic {
 // loadTime is what expressions outside of a record's way may refer to.
 func (l *loader) loadTime() *expr.Env {
 	return &expr.Env{
-		Constants: l.constants(), Shapes: l.shapes(), Functions: l.functions, Undeclared: l.undeclared,
+		Constants: l.constants(), Shapes: l.shapes(), Functions: l.functions, Undeclared: l.undeclared, Mention: l.mention(),
 		Unknown: func(name string, rng hcl.Range) *diag.Diagnostic {
 			if l.alone && (name == "var" || name == "local") {
 				return &diag.Diagnostic{

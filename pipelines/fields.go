@@ -123,6 +123,13 @@ func (f *flow) fields(shape *expr.Shape, t target) {
 }
 
 func (f *flow) unknownField(name string, rng hcl.Range, t target, known map[string]*protocol.Field) {
+	usable := map[string]*protocol.Field{}
+	for n, field := range known {
+		if t.use == nil || t.use(field) == "" {
+			usable[n] = field
+		}
+	}
+	f.offer(name, "field", sortedNames(usable), func(name string) string { return fieldDoc(known[name]) })
 	f.add(diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_field", Summary: "Unknown field \"" + name + "\"",
 		Detail:  fmt.Sprintf("%s has no such field. See: kopru connector schema %s", t.of, t.name),
@@ -144,6 +151,7 @@ func (f *flow) inner(shape *expr.Shape, field *protocol.Field, t target) {
 // fieldValue complains about a text that is none of those a field allows.
 func (f *flow) fieldValue(shape *expr.Shape, field *protocol.Field, rng hcl.Range) {
 	text, ok := shape.Text(field.GetName())
+	f.offer(text, "value", field.GetValues(), nil)
 	if !ok || len(field.GetValues()) == 0 || slices.Contains(field.GetValues(), text) {
 		return
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	// on them is not judged. The project can't be run then.
 	Detached bool
 	MadeUp   bool // look at nothing outside of the project: what env() would read is made up
+	Buffers  map[string][]byte // files of the project as an editor has them, by name, instead of those on the disk
+
+	cursor *cursor
 }
 
 // nothing is the catalog of no connectors.
@@ -164,6 +167,11 @@ func (l *loader) read(dir string) {
 		})
 		return
 	}
+	for name := range l.opts.Buffers {
+		if !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == name }) {
+			entries = append(entries, unsaved(name))
+		}
+	}
 	for _, e := range entries {
 		name := e.Name()
 		if e.IsDir() || !strings.HasSuffix(name, ".hcl") || strings.HasSuffix(name, ".vars.hcl") || strings.HasSuffix(name, TestFile) || strings.HasPrefix(name, ".") {
@@ -181,9 +189,21 @@ func (l *loader) read(dir string) {
 	}
 }
 
+// unsaved is a file that is only in an editor yet.
+type unsaved string
+
+func (u unsaved) Name() string             { return string(u) }
+func (unsaved) IsDir() bool                { return false }
+func (unsaved) Type() os.FileMode          { return 0 }
+func (unsaved) Info() (os.FileInfo, error) { return nil, os.ErrNotExist }
+
 func (l *loader) parse(path, name string) *hclsyntax.Body {
-	data, err := l.opts.Standard, error(nil)
-	if data == nil || path != filepath.Join(l.project.Dir, DefaultVarFile) {
+	data, given := l.opts.Buffers[name]
+	if !given && l.opts.Standard != nil && path == filepath.Join(l.project.Dir, DefaultVarFile) {
+		data, given = l.opts.Standard, true
+	}
+	var err error
+	if !given {
 		data, err = os.ReadFile(path)
 	}
 	if err != nil {
@@ -289,6 +309,7 @@ func (l *loader) sort() map[string][]*hclsyntax.Block {
 	for _, name := range sortedNames(l.files) {
 		body := l.files[name]
 		for _, attr := range body.Attributes {
+			l.offer(attr.Name, "block", sortedNames(blockTypes), func(name string) string { return blockDocs[name] })
 			if slices.Contains(sortedNames(blockTypes), attr.Name) {
 				l.errorf(attr.NameRange, "lang.unknown_attribute", "Unexpected attribute \""+attr.Name+"\"",
 					"Write it as a block, without an equals sign: "+attr.Name+" { … }")

@@ -113,7 +113,7 @@ func (l *loader) recordTime() *expr.Env {
 	return &expr.Env{
 		Slots:     map[string]int{"record": SlotRecord, "source": SlotSource, "meta": SlotMeta, "run": SlotRun},
 		Shapes:    l.shapes(),
-		Constants: l.constants(), Functions: l.functions, Undeclared: l.undeclared,
+		Constants: l.constants(), Functions: l.functions, Undeclared: l.undeclared, Mention: l.mention(),
 	}
 }
 
@@ -173,6 +173,14 @@ func (f *flow) entity(b *body) (c *Connection, name string, schema *protocol.Ent
 	if schema != nil {
 		return c, name, schema
 	}
+	f.offer(name, "entity", known, func(name string) string {
+		for _, e := range c.Manifest.GetEntities() {
+			if e.GetName() == name {
+				return e.GetDescription()
+			}
+		}
+		return ""
+	})
 	rng := b.block.LabelRanges[0]
 	if attr := b.block.Body.Attributes["entity"]; attr != nil {
 		rng = attr.Expr.Range()

@@ -111,6 +111,7 @@ func (c *cli) root() *cobra.Command {
 		c.tokenCommand(),
 		c.connectorCommand(),
 		c.typesCommand(),
+		c.lspCommand(),
 		c.secretCommand(),
 		c.explainCommand(),
 		c.versionCommand(),

@@ -60,6 +60,7 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) (closure, *Shape) {
 		c.unknownFunction(e)
 		return constant(nil), nil
 	}
+	c.mentionFunction(fn, e.NameRange)
 	if n := len(args); !e.ExpandFinal && (n < fn.Min || fn.Max >= 0 && n > fn.Max) || e.ExpandFinal && fn.Call == nil {
 		c.errorf(e.Range(), "lang.arguments", "Wrong number of arguments", "%s: %s Example: %s", fn.Name, fn.Doc, fn.Example)
 		return constant(nil), nil

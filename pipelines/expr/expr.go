@@ -97,6 +97,8 @@ type Env struct {
 	Unknown func(name string, rng hcl.Range) *diag.Diagnostic
 	// Undeclared explains a field that one of Constants does not have; nil gives a plain diagnostic.
 	Undeclared func(root, name string, rng hcl.Range) *diag.Diagnostic
+	// Mention, if any, sees every name of an expression.
+	Mention func(Mention)
 }
 
 // Compile turns a parsed expression into an Expr. All mistakes are reported, not the first.
@@ -125,6 +127,8 @@ type compiler struct {
 	splat  []local // innermost last
 
 	constants map[hclsyntax.Expression]bool // what constant found
+
+	of string // the name that the path under way begins with, until its first field
 
 	tolerant int // > 0 where a failure may be meant to happen, or may never happen
 }

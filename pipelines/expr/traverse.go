@@ -13,6 +13,9 @@ import (
 
 func (c *compiler) scopeTraversal(e *hclsyntax.ScopeTraversalExpr) (closure, *Shape) {
 	name, steps := e.Traversal.RootName(), e.Traversal[1:]
+	c.mentionRoot(name, e.Traversal[0].SourceRange())
+	defer func(of string) { c.of = of }(c.of)
+	c.of = name
 	if l, ok := c.names[name]; ok {
 		return c.steps(localVariable(l.index), l.shape, steps, name)
 	}
@@ -46,6 +49,7 @@ func (c *compiler) undeclared(shape *Shape, root string, steps hcl.Traversal) bo
 	if !ok || shape.Open || shape.Fields[step.Name] != nil {
 		return false
 	}
+	c.mentionField(shape, root, step.Name, step.SrcRange)
 	d := c.env.Undeclared(root, step.Name, step.SrcRange)
 	if d != nil {
 		c.diags = append(c.diags, *d)
@@ -157,6 +161,8 @@ func (c *compiler) steps(from closure, shape *Shape, steps hcl.Traversal, path s
 
 // field checks a name against what is known, and returns what is known of it.
 func (c *compiler) field(shape *Shape, name string, rng hcl.Range) *Shape {
+	c.mentionField(shape, c.of, name, rng)
+	c.of = ""
 	if shape == nil || shape.Kind == Any || shape.Kind == Null {
 		return nil
 	}

@@ -1,0 +1,67 @@
+package pipelines
+
+// What the words of the language are for, as an editor shows it.
+
+var blockDocs = map[string]string{
+	"require":    "Which versions of kopru and of connectors the project needs.",
+	"variable":   "A setting whose value is given from outside: a *.vars.hcl file, the environment or --var.",
+	"locals":     "Names for values that are worked out once, when the project is loaded.",
+	"connection": "A connector with its address and credentials.",
+	"pipeline":   "Records on their way from a source through steps, in the order of the text.",
+	"engine":     "Where the engine keeps its state, and how it stops.",
+	"source":     "What is read. Its records are the pipeline's.",
+	"filter":     "Lets records go on for which keep is true.",
+	"lookup":     "Looks for one record of a system; its name stands for what was found, or null.",
+	"transform":  "Makes a new record, by set or by a script.",
+	"sink":       "Finds a record of a system, then creates or updates it; its name stands for the result.",
+	"on_error":   "What happens to a record that fails.",
+	"validation": "A rule that a variable's value must obey.",
+}
+
+// attributeDocs by block; those under "" mean the same in every block.
+var attributeDocs = map[string]map[string]string{
+	"": {
+		"connection":  "The connection that is used, such as mpluskassa.shop.",
+		"entity":      "What is read or written there; the step's label where left out.",
+		"description": "One line for whoever reads it.",
+		"match":       "What identifies the record there: fields with their values.",
+		"several":     "When several records match: \"dead_letter\" names them, \"first\" takes the oldest.",
+	},
+	"variable": {
+		"type": "string, number, bool, list(…), map(…), object({ … }) or any.", "default": "The value when none is given.",
+		"sensitive": "The value is a secret: it is never shown.", "nullable": "Whether null is a value.",
+	},
+	"connection": {
+		"limit":    "How much it may be used: { per_second = 5, concurrency = 2 }.",
+		"isolated": "Whether it has a connector process of its own.",
+	},
+	"pipeline": {
+		"every": "How often it runs, such as \"30s\".", "cron": "When it runs, as a cron line.", "timezone": "The zone of cron.",
+		"enabled": "Whether it runs at all.", "activity": "Which records get an entry in the activity: \"all\" or \"failures\".",
+	},
+	"filter": {"keep": "Only records for which it is true go on.", "reason": "Why a record was dropped, for the operator."},
+	"lookup": {"missing": "When nothing is found: \"null\", \"park\" the record, or \"dead_letter\"."},
+	"transform": {
+		"set": "The new record.", "script": "A JavaScript or TypeScript file that makes the new record.",
+		"vars": "What the script sees as ctx.vars.", "limits": "{ time = \"1s\", depth = 400, output = \"4 MiB\", memory = \"64 MiB\" }",
+	},
+	"sink": {
+		"set": "The fields that are written; the record where left out.", "create": "Whether what is not found is created.",
+		"update": "Which fields an update may write: \"all\", \"none\" or a list.", "protect": "Fields that an update never writes.",
+		"when": "The step is passed over where it is not true, and its name is null.", "for_each": "A list; the sink runs for each.value.",
+		"link": "What the written record is remembered by.", "missing": "When nothing is found and create is false: \"dead_letter\", \"park\" or \"skip\".",
+	},
+	"on_error": {
+		"retry": "{ attempts = 6, backoff = \"exponential\", initial = \"1s\", max = \"15m\" }", "then": "\"dead_letter\" or \"stop\".",
+		"park_for": "How long a parked record waits, such as \"30d\".", "park_key": "Whether later changes of a key wait behind its dead letter.",
+	},
+	"engine":     {"state": "A file, or postgres://…", "drain": "How long a stopped engine lets runs finish."},
+	"validation": {"condition": "What must be true.", "error_message": "What is said where it is not."},
+}
+
+func attributeDoc(block, name string) string {
+	if doc := attributeDocs[block][name]; doc != "" {
+		return doc
+	}
+	return attributeDocs[""][name]
+}
