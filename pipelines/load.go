@@ -37,7 +37,7 @@ type Options struct {
 	// Detached is for an editor's machine: that env() and secret() have no values there is no mistake, and what depends
 	// on them is not judged. The project can't be run then.
 	Detached bool
-	MadeUp   bool // look at nothing outside of the project: what env() would read is made up
+	MadeUp   bool              // look at nothing outside of the project: what env() would read is made up
 	Buffers  map[string][]byte // files of the project as an editor has them, by name, instead of those on the disk
 
 	cursor *cursor
