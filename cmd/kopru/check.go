@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/plugins/host"
 )
 
@@ -38,25 +40,7 @@ func (c *cli) checkCommand() *cobra.Command {
 			var answers []checked
 			failed := false
 			for _, def := range p.Connections {
-				answer := checked{Connection: def.Address(), OK: true}
-				conn, err := p.host.Connect(cmd.Context(), host.Target{Type: def.Type, Name: def.Name, Config: def.Config})
-				if err != nil {
-					answer.OK = false
-					answer.Problems = []problem{{Summary: err.Error()}}
-				} else {
-					facts, problems, err := conn.Check(cmd.Context())
-					if err != nil {
-						answer.OK = false
-						answer.Problems = []problem{{Summary: err.Error()}}
-					}
-					answer.Facts = facts
-					for _, x := range problems {
-						answer.OK = answer.OK && x.GetWarning()
-						answer.Problems = append(answer.Problems, problem{
-							Attribute: x.GetAttribute(), Summary: x.GetSummary(), Detail: x.GetDetail(), Warning: x.GetWarning(),
-						})
-					}
-				}
+				answer := p.check(cmd.Context(), def)
 				failed = failed || !answer.OK
 				answers = append(answers, answer)
 				if !c.json {
@@ -74,6 +58,30 @@ func (c *cli) checkCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// check tries one connection.
+func (p *project) check(ctx context.Context, def *pipelines.Connection) checked {
+	answer := checked{Connection: def.Address(), OK: true}
+	conn, err := p.host.Connect(ctx, host.Target{Type: def.Type, Name: def.Name, Config: def.Config})
+	if err != nil {
+		answer.OK = false
+		answer.Problems = []problem{{Summary: err.Error()}}
+		return answer
+	}
+	facts, problems, err := conn.Check(ctx)
+	if err != nil {
+		answer.OK = false
+		answer.Problems = []problem{{Summary: err.Error()}}
+	}
+	answer.Facts = facts
+	for _, x := range problems {
+		answer.OK = answer.OK && x.GetWarning()
+		answer.Problems = append(answer.Problems, problem{
+			Attribute: x.GetAttribute(), Summary: x.GetSummary(), Detail: x.GetDetail(), Warning: x.GetWarning(),
+		})
+	}
+	return answer
 }
 
 func (c *cli) printChecked(a checked) {

@@ -94,6 +94,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringArrayVar(&c.vars, "var", nil, "set a variable, `name=value` (may be repeated)")
 	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a *.vars.hcl `file` (may be repeated)")
 	root.AddCommand(
+		c.initCommand(),
 		c.validateCommand(),
 		c.fmtCommand(),
 		c.checkCommand(),

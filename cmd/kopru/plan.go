@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,40 +21,44 @@ func (c *cli) planCommand() *cobra.Command {
 		Short: "Say what a run would create, update and leave alone; write nothing",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, names := split(args)
-			p, err := c.load(cmd.Context(), dir)
-			if err != nil {
-				return err
-			}
-			defer p.close()
-			picked, err := p.pick(names)
-			if err != nil {
-				return err
-			}
-			runner, store, err := c.runner(cmd.Context(), p)
-			if err != nil {
-				return err
-			}
-			defer store.Close() //nolint:errcheck // a plan writes nothing
-			plans := make([]*run.Plan, 0, len(picked))
-			for _, pipeline := range picked {
-				plan, err := runner.Plan(cmd.Context(), pipeline, opts)
-				if err != nil {
-					return fmt.Errorf("pipeline %q: %w", pipeline.Name, err)
-				}
-				plans = append(plans, plan)
-				if !c.json {
-					printPlan(c.out, plan)
-				}
-			}
-			if c.json {
-				return c.printJSON(map[string]any{"plans": plans})
-			}
-			return nil
+			return c.plan(cmd.Context(), dir, names, opts)
 		},
 	}
 	cmd.Flags().IntVar(&opts.Limit, "limit", 0, "plan no more than so many records")
 	cmd.Flags().StringVar(&opts.Key, "key", "", "plan only the record with this key")
 	return cmd
+}
+
+func (c *cli) plan(ctx context.Context, dir string, names []string, opts run.PlanOptions) error {
+	p, err := c.load(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	picked, err := p.pick(names)
+	if err != nil {
+		return err
+	}
+	runner, store, err := c.runner(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // a plan writes nothing
+	plans := make([]*run.Plan, 0, len(picked))
+	for _, pipeline := range picked {
+		plan, err := runner.Plan(ctx, pipeline, opts)
+		if err != nil {
+			return fmt.Errorf("pipeline %q: %w", pipeline.Name, err)
+		}
+		plans = append(plans, plan)
+		if !c.json {
+			printPlan(c.out, plan)
+		}
+	}
+	if c.json {
+		return c.printJSON(map[string]any{"plans": plans})
+	}
+	return nil
 }
 
 // printPlan shows the effects grouped by sink and action, then what would not be delivered and why.

@@ -1,0 +1,350 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/pipelines/expr"
+	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+// readAnswers reads a file of lines such as flows = ["orders"]. Credentials may be env("NAME").
+func readAnswers(path string, env func(string) (string, bool)) (answers, error) {
+	var a answers
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return a, err
+	}
+	file, diags := hclsyntax.ParseConfig(text, filepath.Base(path), hcl.InitialPos)
+	if diags.HasErrors() {
+		return a, diags
+	}
+	functions := expr.Functions()
+	functions["env"] = expr.Function{Name: "env", Min: 1, Max: 1, Call: func(args []any) (any, error) {
+		name, _ := args[0].(string)
+		v, ok := env(name)
+		if !ok || v == "" {
+			return nil, fmt.Errorf("%s is not set in the environment", name)
+		}
+		return v, nil
+	}}
+	body, _ := file.Body.(*hclsyntax.Body)
+	for name, attr := range body.Attributes {
+		compiled, problems := expr.Compile(attr.Expr, &expr.Env{Functions: functions})
+		if problems.HasErrors() {
+			return a, fmt.Errorf("%s, line %d: %s", path, attr.NameRange.Start.Line, problems[0].Detail)
+		}
+		v, err := compiled.Eval(&expr.Scope{})
+		if err != nil {
+			return a, err
+		}
+		if !a.take(name, v) {
+			return a, fmt.Errorf("%s, line %d: %s can't be this; an answers file has bridge, keep, credentials = { … }, flows = […], "+
+				"settings = { … }, plan and run", path, attr.NameRange.Start.Line, name)
+		}
+	}
+	return a, nil
+}
+
+// take sets one answer, unless there is none of this name or its value is of another type.
+func (a *answers) take(name string, v any) (ok bool) {
+	switch name {
+	case "bridge":
+		a.Bridge, ok = v.(string)
+	case "keep":
+		a.Keep, ok = v.(string)
+	case "flows":
+		_, ok = v.([]any)
+		a.Flows = texts(v)
+	case "settings":
+		a.Settings, ok = v.(map[string]any)
+	case "credentials":
+		var m map[string]any
+		m, ok = v.(map[string]any)
+		a.Credentials = map[string]string{}
+		for k, item := range m {
+			a.Credentials[k] = textOf(item)
+		}
+	case "plan", "run":
+		var b bool
+		if b, ok = v.(bool); name == "plan" {
+			a.Plan = &b
+		} else {
+			a.Run = &b
+		}
+	}
+	return ok
+}
+
+// add takes over what flags say.
+func (a *answers) add(keep string, flows, set []string) error {
+	if keep != "" {
+		a.Keep = keep
+	}
+	if a.Keep != "" && a.Keep != keepInFile && a.Keep != keepInEnvironment {
+		return fmt.Errorf("credentials are kept in %q or %q, not in %q", keepInFile, keepInEnvironment, a.Keep)
+	}
+	if flows != nil {
+		a.Flows = flows
+	}
+	for _, s := range set {
+		name, text, ok := strings.Cut(s, "=")
+		if !ok {
+			return fmt.Errorf("--set %s: write it as name=value", s)
+		}
+		if a.Settings == nil {
+			a.Settings = map[string]any{}
+		}
+		a.Settings[name] = valueOf(text)
+	}
+	return nil
+}
+
+// valueOf is an expression without names, or else the text as it is.
+func valueOf(text string) any {
+	e, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
+	if diags.HasErrors() || len(e.Variables()) > 0 {
+		return text
+	}
+	v, diags := e.Value(nil)
+	if diags.HasErrors() {
+		return text
+	}
+	out, err := expr.FromCty(v)
+	if err != nil {
+		return text
+	}
+	return out
+}
+
+// credential is something that connections.hcl takes from the environment.
+type credential struct {
+	connection    []string // labels
+	address, name string
+	variable      string
+	standard      string
+	about         string
+	hidden, kept  bool
+}
+
+// setting is a variable of the project.
+type setting struct {
+	name, about, file string
+	value             any      // as it is now
+	allowed           []string // of flows
+}
+
+// concerns tells whether a setting means something to one of the flows.
+func (s *setting) concerns(flows []any) bool {
+	return s.file == "variables.hcl" || slices.Contains(flows, any(strings.TrimSuffix(s.file, ".hcl")))
+}
+
+var flowName = regexp.MustCompile(`contains\(var\.flows, "(\w+)"\)`)
+
+// settingsOf reads the project's variables with their values.
+func settingsOf(p *project) (map[string]*setting, error) {
+	out := map[string]*setting{}
+	var flows []string
+	given := map[string]any{}
+	for name, text := range p.Files {
+		file, diags := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
+		if diags.HasErrors() {
+			continue // a script
+		}
+		body, _ := file.Body.(*hclsyntax.Body)
+		if name == pipelines.DefaultVarFile {
+			for key, attr := range body.Attributes {
+				given[key] = constant(attr.Expr)
+			}
+			continue
+		}
+		for _, m := range flowName.FindAllSubmatch(text, -1) {
+			flows = append(flows, string(m[1]))
+		}
+		for _, b := range body.Blocks {
+			if b.Type != "variable" || len(b.Labels) != 1 {
+				continue
+			}
+			s := &setting{name: b.Labels[0], file: name}
+			if attr := b.Body.Attributes["description"]; attr != nil {
+				s.about, _ = constant(attr.Expr).(string)
+			}
+			if attr := b.Body.Attributes["default"]; attr != nil {
+				s.value = constant(attr.Expr)
+			}
+			out[s.name] = s
+		}
+	}
+	for name, v := range given {
+		if out[name] != nil {
+			out[name].value = v
+		}
+	}
+	if out["flows"] == nil {
+		return nil, errors.New("the project has no variable \"flows\", so it is not one that kopru init made")
+	}
+	slices.Sort(flows)
+	out["flows"].allowed = slices.Compact(flows)
+	return out, nil
+}
+
+func constant(e hclsyntax.Expression) any {
+	v, diags := e.Value(nil)
+	if diags.HasErrors() {
+		return nil
+	}
+	out, err := expr.FromCty(v)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// settingsFile is a file whose answers change and whose other text stays.
+type settingsFile struct {
+	path string
+	file *hclwrite.File
+}
+
+func openSettings(path string) (*settingsFile, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = []byte("# The settings of this merchant, where they differ from variables.hcl.\n"), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, diags := hclwrite.ParseConfig(text, filepath.Base(path), hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return &settingsFile{path, file}, nil
+}
+
+func (f *settingsFile) save() error {
+	return os.WriteFile(f.path, hclwrite.Format(f.file.Bytes()), 0o644)
+}
+
+// setSetting writes an answer down, unless it says what holds anyway.
+func (f *settingsFile) setSetting(s *setting, v any) {
+	body := f.file.Body()
+	there := body.GetAttribute(s.name) != nil
+	if record.Equal(s.value, v) {
+		return
+	}
+	if !there {
+		body.AppendNewline()
+		if s.about != "" {
+			body.AppendUnstructuredTokens(hclwrite.Tokens{{Type: hclsyntax.TokenComment, Bytes: []byte("# " + s.about + "\n")}})
+		}
+	}
+	body.SetAttributeValue(s.name, toCty(v))
+}
+
+func toCty(v any) cty.Value {
+	switch v := v.(type) {
+	case string:
+		return cty.StringVal(v)
+	case bool:
+		return cty.BoolVal(v)
+	case record.Number:
+		if n, err := cty.ParseNumberVal(string(v)); err == nil {
+			return n
+		}
+	case []any:
+		items := make([]cty.Value, len(v))
+		for i, item := range v {
+			items[i] = toCty(item)
+		}
+		return cty.TupleVal(items)
+	case map[string]any:
+		fields := map[string]cty.Value{}
+		for k, item := range v {
+			fields[k] = toCty(item)
+		}
+		return cty.ObjectVal(fields)
+	}
+	return cty.NullVal(cty.DynamicPseudoType)
+}
+
+var fromEnvironment = regexp.MustCompile(`^env\("(\w+)"(?:, "([^"]*)")?\)$`)
+
+// credentials lists what the bridge's connections take from the environment, and whether this file still does.
+func (f *settingsFile) credentials(manifest func(string) *protocol.Manifest) []credential {
+	text, err := shipped.Files.ReadFile("connections.hcl")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	original, _ := hclwrite.ParseConfig(text, "connections.hcl", hcl.InitialPos)
+	var out []credential
+	for _, b := range original.Body().Blocks() {
+		m := manifest(b.Labels()[0])
+		for _, name := range attributesInOrder(b.Body()) {
+			call := fromEnvironment.FindSubmatch(bytes.TrimSpace(b.Body().GetAttribute(name).Expr().BuildTokens(nil).Bytes()))
+			if call == nil {
+				continue
+			}
+			c := credential{
+				connection: b.Labels(), address: strings.Join(b.Labels(), "."), name: name, variable: string(call[1]), standard: string(call[2]),
+			}
+			for _, a := range m.GetConfig() {
+				if a.GetName() == name {
+					c.about, c.hidden = firstOf(a.GetDescription()+exampleOf(a)), a.GetSensitive()
+				}
+			}
+			if own := f.file.Body().FirstMatchingBlock("connection", c.connection); own != nil && own.Body().GetAttribute(name) != nil {
+				c.kept = fromEnvironment.FindSubmatch(bytes.TrimSpace(own.Body().GetAttribute(name).Expr().BuildTokens(nil).Bytes())) == nil
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func exampleOf(a *protocol.Attribute) string {
+	if a.GetExample() == "" {
+		return ""
+	}
+	return " Example: " + a.GetExample()
+}
+
+// attributesInOrder are a body's attributes in the order of the text.
+func attributesInOrder(body *hclwrite.Body) []string {
+	text := string(body.BuildTokens(nil).Bytes())
+	names := make([]string, 0, len(body.Attributes()))
+	for name := range body.Attributes() {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return strings.Index(text, string(body.GetAttribute(a).BuildTokens(nil).Bytes())) -
+			strings.Index(text, string(body.GetAttribute(b).BuildTokens(nil).Bytes()))
+	})
+	return names
+}
+
+func (f *settingsFile) setSecret(c credential) {
+	if b := f.file.Body().FirstMatchingBlock("connection", c.connection); b != nil {
+		b.Body().SetAttributeRaw(c.name, hclwrite.TokensForFunctionCall("secret", hclwrite.TokensForValue(cty.StringVal(c.variable))))
+	}
+}
+
+func (f *settingsFile) setText(c credential, value string) {
+	if b := f.file.Body().FirstMatchingBlock("connection", c.connection); b != nil {
+		b.Body().SetAttributeValue(c.name, cty.StringVal(value))
+	}
+}
