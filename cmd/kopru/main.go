@@ -111,6 +111,7 @@ func (c *cli) root() *cobra.Command {
 		c.userCommand(),
 		c.tokenCommand(),
 		c.connectorCommand(),
+		c.consoleCommand(),
 		c.typesCommand(),
 		c.lspCommand(),
 		c.secretCommand(),
