@@ -140,7 +140,7 @@ func (c *cli) told(ctx context.Context, dir, key string) ([]byte, error) {
 	}
 	story, err := record.DecodeObject(body)
 	if err != nil || story["source"] == nil {
-		return nil, fmt.Errorf("what came in for %s is not kept any more", key)
+		return nil, fmt.Errorf("what came in for %s is not kept; payloads of its pipeline says what is", key)
 	}
 	return record.Encode(story["source"])
 }
