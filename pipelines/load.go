@@ -136,6 +136,7 @@ type loader struct {
 	project   *Project
 	files     map[string]*hclsyntax.Body
 	functions map[string]expr.Function
+	declared  []*Pipeline    // also those that are not enabled
 	vars      map[string]any // values by name
 	localVars map[string]any
 	diags     diag.List

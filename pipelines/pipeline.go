@@ -41,6 +41,7 @@ func (l *loader) pipelines(blocks []*hclsyntax.Block) {
 			l.project.Pipelines = append(l.project.Pipelines, p)
 		}
 	}
+	l.declared = all
 	l.pairs(all)
 }
 

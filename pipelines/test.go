@@ -299,16 +299,16 @@ func (t *tester) read(block *hclsyntax.Block) {
 
 var outcomes = []string{"delivered", "unchanged", "filtered", "parked", "dead"}
 
-// pipelineOf is the pipeline that is tested, the only one when none is named.
+// pipelineOf is the pipeline that is tested, the only one when none is named. One that is not enabled with these
+// settings is tested all the same.
 func (t *tester) pipelineOf(b *body) *Pipeline {
-	all := t.project.Pipelines
-	if b.block.Body.Attributes["pipeline"] == nil && len(all) == 1 {
+	if b.block.Body.Attributes["pipeline"] == nil && len(t.project.Pipelines) == 1 {
 		b.attr("pipeline")
-		return all[0]
+		return t.project.Pipelines[0]
 	}
 	name := b.text("pipeline", "")
 	var known []string
-	for _, p := range all {
+	for _, p := range t.declared {
 		if p.Name == name {
 			return p
 		}
@@ -318,13 +318,9 @@ func (t *tester) pipelineOf(b *body) *Pipeline {
 		b.lack("pipeline", "The pipelines are: "+strings.Join(known, ", ")+".")
 		return nil
 	}
-	detail := "The pipelines are: " + strings.Join(known, ", ") + "."
-	if len(known) == 0 {
-		detail = "No pipeline is enabled with these settings."
-	}
 	t.add(diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_name", Summary: "There is no pipeline \"" + name + "\"",
-		Detail: detail, Suggest: diag.Closest(name, known), Subject: b.place("pipeline").Ptr(),
+		Detail: "The pipelines are: " + strings.Join(known, ", ") + ".", Suggest: diag.Closest(name, known), Subject: b.place("pipeline").Ptr(),
 	})
 	return nil
 }

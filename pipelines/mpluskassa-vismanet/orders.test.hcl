@@ -26,7 +26,8 @@ locals {
 }
 
 test "an order of a new person becomes a customer and a sales order" {
-  record = local.order
+  pipeline = "orders"
+  record   = local.order
 
   given "inventory_item" {
     record = local.item
@@ -66,6 +67,7 @@ test "an order of a new person becomes a customer and a sales order" {
 }
 
 test "a company is the debtor, the person on the order its contact" {
+  pipeline = "orders"
   vars = {
     delivery_methods = { POST = "POSTNL" }
     payment_methods  = { PIN = "CARD" }
@@ -101,7 +103,8 @@ test "a company is the debtor, the person on the order its contact" {
 }
 
 test "cancelled orders, orders of other categories and orders that are there already are left out" {
-  vars = { order_filter = "7" }
+  pipeline = "orders"
+  vars     = { order_filter = "7" }
   records = [
     merge(local.order, { orderId = "ord-1", orderCategoryNumber = 7, cancelState = "ORDER-CANCEL-STATE-COMPLETE" }),
     merge(local.order, { orderId = "ord-2", orderCategoryNumber = 8 }),
@@ -116,6 +119,7 @@ test "cancelled orders, orders of other categories and orders that are there alr
 }
 
 test "two orders of one new person make one customer" {
+  pipeline = "orders"
   records = [
     local.order,
     merge(local.order, { orderId = "ord-2", orderNumber = { year = 2026, number = 18 }, relation = merge(local.order.relation, { email = "jan@X.example" }) }),
@@ -135,8 +139,9 @@ test "two orders of one new person make one customer" {
 }
 
 test "a customer who is there already is left alone, or brought up to date where the setting allows" {
-  vars   = { update_customers = true }
-  record = local.order
+  pipeline = "orders"
+  vars     = { update_customers = true }
+  record   = local.order
 
   given "customer" {
     record = { number = "10001", email = "jan@x.example", name = "J. de Vries" }
@@ -157,15 +162,17 @@ test "a customer who is there already is left alone, or brought up to date where
 }
 
 test "an order without an e-mail address needs the default debtor" {
-  record  = merge(local.order, { relation = { name = "Jan" } })
-  outcome = "dead"
-  code    = "transform.rejected"
-  reason  = "no default_debtor is set"
+  pipeline = "orders"
+  record   = merge(local.order, { relation = { name = "Jan" } })
+  outcome  = "dead"
+  code     = "transform.rejected"
+  reason   = "no default_debtor is set"
 }
 
 test "the default debtor takes the orders without an e-mail address" {
-  vars   = { default_debtor = "10999" }
-  record = merge(local.order, { relation = { name = "Jan" } })
+  pipeline = "orders"
+  vars     = { default_debtor = "10999" }
+  record   = merge(local.order, { relation = { name = "Jan" } })
 
   given "inventory_item" {
     record = local.item
@@ -181,9 +188,10 @@ test "the default debtor takes the orders without an e-mail address" {
 }
 
 test "an order waits for a product that Visma.net does not have" {
-  record  = local.order
-  outcome = "parked"
-  reason  = "MOK-01"
+  pipeline = "orders"
+  record   = local.order
+  outcome  = "parked"
+  reason   = "MOK-01"
 
   expect "sales_order" {
     create = []
@@ -191,8 +199,9 @@ test "an order waits for a product that Visma.net does not have" {
 }
 
 test "a product that Visma.net does not have is made where the setting says so" {
-  vars   = { missing_item = "create", item_class = "SHOP" }
-  record = local.order
+  pipeline = "orders"
+  vars     = { missing_item = "create", item_class = "SHOP" }
+  record   = local.order
 
   expect "item" {
     create = {
@@ -208,10 +217,11 @@ test "a product that Visma.net does not have is made where the setting says so" 
 }
 
 test "what Visma.net refuses is a dead letter with its words" {
-  record  = local.order
-  outcome = "dead"
-  code    = "vismanet.period_closed"
-  reason  = "The period is closed"
+  pipeline = "orders"
+  record   = local.order
+  outcome  = "dead"
+  code     = "vismanet.period_closed"
+  reason   = "The period is closed"
 
   given "inventory_item" {
     record = local.item

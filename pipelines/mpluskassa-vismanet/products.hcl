@@ -217,7 +217,7 @@ pipeline "products" {
   sink "group" {
     connection = mpluskassa.shop
     entity     = "article_group"
-    for_each   = contains(var.flows, "categories") ? record.categories : []
+    for_each   = [for c in record.categories : join(" > ", compact([var.categories_under, c])) if contains(var.flows, "categories")]
     match      = { path = each.value }
     link       = "path:${each.value}"
     create     = false

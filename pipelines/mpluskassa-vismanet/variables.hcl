@@ -10,11 +10,14 @@ variable "flows" {
     condition = length([for f in var.flows : f if !contains([
       "orders",
       "products",
+      "products_from_till",
+      "categories",
+      "categories_from_till",
       "stock",
       "customers",
       "customers-to-books",
     ], f)]) == 0
-    error_message = "The flows are: orders, products, stock, customers, customers-to-books."
+    error_message = "The flows are: orders, products, products_from_till, categories, categories_from_till, stock, customers, customers-to-books."
   }
 }
 
