@@ -106,7 +106,7 @@ type Lookup struct {
 	Schema     *protocol.Entity
 	Match      Expr   // an object
 	Missing    string // "null" (default), "park", "dead_letter"
-	Several    string // "dead_letter" (default), "first" (oldest)
+	Several    string // "dead_letter" (default), "first" (oldest), "all" (a list)
 	Range      hcl.Range
 }
 
@@ -141,7 +141,7 @@ type Sink struct {
 	Link       Expr            // key of the link; nil = the record's key
 	Scope      string          // name under which links are kept, default "<pipeline>.<step>"
 	Pair       *Pair           // nil = the sink keeps its links to itself
-	Missing    string          // when nothing is found and Create is false: "dead_letter" (default), "park", "skip"
+	Missing    string          // when nothing is found and Create is false: "dead_letter" (default), "park", "skip", "null"
 	Several    string          // "dead_letter" (default), "first" (oldest)
 	Options    map[string]any
 	Range      hcl.Range

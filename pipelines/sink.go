@@ -22,7 +22,7 @@ func (f *flow) sink(block *hclsyntax.Block) {
 	set := f.compile(b, "set", "an object", expr.Object)
 	s.Set = orNil(set)
 	s.Link = orNil(f.compile(b, "link", "a text", expr.String, expr.Number))
-	s.Missing = b.word("missing", "dead_letter", "dead_letter", "park", "skip")
+	s.Missing = b.word("missing", "dead_letter", "dead_letter", "park", "skip", "null")
 	s.Several = b.word("several", "dead_letter", "dead_letter", "first")
 	s.UpdateAll, s.Update = f.leave(b, "update")
 	s.Protect = b.names("protect")

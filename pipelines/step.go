@@ -42,7 +42,7 @@ func (f *flow) lookup(block *hclsyntax.Block) {
 	}
 	s.Match = match
 	s.Missing = b.word("missing", "null", "null", "park", "dead_letter")
-	s.Several = b.word("several", "dead_letter", "dead_letter", "first")
+	s.Several = b.word("several", "dead_letter", "dead_letter", "first", "all")
 	b.end()
 	var shape *expr.Shape
 	if s.Schema != nil && s.Connection != nil {
@@ -51,6 +51,9 @@ func (f *flow) lookup(block *hclsyntax.Block) {
 			f.matchFields(match, s.Schema, s.Entity, s.Connection)
 		}
 		shape = expr.OfEntity(s.Schema, s.Entity+" of "+s.Connection.Type)
+		if s.Several == "all" {
+			shape = &expr.Shape{Kind: expr.List, Element: shape}
+		}
 	}
 	s.Slot = f.name(block, shape)
 	f.pipeline.Steps = append(f.pipeline.Steps, s)

@@ -81,9 +81,11 @@ func count(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// sandbox starts the two systems with so many orders and sets the bridge's variables; they end with the script.
+// sandbox starts the two systems with so many orders and sets the bridge's variables; they end with the script. Another
+// call starts new ones.
 func sandbox(ts *testscript.TestScript, _ bool, args []string) {
 	env := ts.MkAbs("sandbox.env")
+	_ = os.Remove(env) // of an earlier sandbox of this script
 	cmd := exec.Command(filepath.Join(binaries, "kopru-sandbox"), append(args, "--env", env)...)
 	if err := cmd.Start(); err != nil {
 		ts.Fatalf("%v", err)

@@ -120,15 +120,25 @@ func (e *execution) resolve(ctx context.Context, s *pipelines.Lookup, it *item) 
 		return err
 	}
 	match := usableMatch(value)
-	var found *protocol.Found
+	var hits []*protocol.Found
 	if match != nil {
-		hits, err := e.lookup(ctx, s.Connection, s.Entity, &protocol.Query{Match: []byte(matchText(match))})
-		if err != nil {
+		if hits, err = e.lookup(ctx, s.Connection, s.Entity, &protocol.Query{Match: []byte(matchText(match))}); err != nil {
 			return err
 		}
-		if found, err = one(hits, s.Several, s.Name, s.Entity, match); err != nil {
-			return err
+	}
+	if s.Several == "all" && (len(hits) > 0 || s.Missing == "null") {
+		all := make([]any, len(hits))
+		for i, found := range hits {
+			if all[i], err = foundFields(s, found); err != nil {
+				return err
+			}
 		}
+		it.scope.Slots[s.Slot] = all
+		return nil
+	}
+	found, err := one(hits, s.Several, s.Name, s.Entity, match)
+	if err != nil {
+		return err
 	}
 	if found == nil {
 		if s.Missing == "park" || s.Missing == "dead_letter" {
@@ -140,15 +150,24 @@ func (e *execution) resolve(ctx context.Context, s *pipelines.Lookup, it *item) 
 		it.scope.Slots[s.Slot] = nil
 		return nil
 	}
+	fields, err := foundFields(s, found)
+	if err != nil {
+		return err
+	}
+	it.scope.Slots[s.Slot] = fields
+	return nil
+}
+
+// foundFields are a hit's fields with its id among them.
+func foundFields(s *pipelines.Lookup, found *protocol.Found) (map[string]any, error) {
 	fields, err := record.DecodeObject(found.GetFields())
 	if err != nil {
-		return invalid("lookup.bad_answer", "lookup %q: the fields of %s can't be read: %v", s.Name, found.GetId(), err)
+		return nil, invalid("lookup.bad_answer", "lookup %q: the fields of %s can't be read: %v", s.Name, found.GetId(), err)
 	}
 	if id := s.Schema.GetIdField(); id != "" {
 		fields[id] = found.GetId()
 	}
-	it.scope.Slots[s.Slot] = fields
-	return nil
+	return fields, nil
 }
 
 // lookup asks one question, with retries while the system is unwell.
@@ -250,6 +269,10 @@ func (e *execution) sinkOnce(ctx context.Context, s *pipelines.Sink, it *item, s
 		return e.appended(s, it)
 	}
 	value, err := e.upsert(ctx, s, it, suffix)
+	var gone *missing
+	if errors.As(err, &gone) && gone.policy == "null" {
+		err = nil // the steps that follow see that there is none
+	}
 	if err != nil {
 		return err
 	}

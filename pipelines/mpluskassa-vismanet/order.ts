@@ -1,56 +1,101 @@
 // From an order as the till keeps it to one as the books want it: addresses taken apart, prices without VAT, and the
 // proof that the total stays what the customer paid. What goes where in Visma.net stands in orders.hcl.
 
-import { Decimal, allocate, countryCode, cleanText, cutText, splitName, splitStreet } from "kopru/std";
-
-type Amount = Decimal;
-
-interface Line {
-  sku: string;
-  text: string;
-  quantity: Amount;
-  unitPrice: Amount;
-  discountAmount: Amount;
-  taxCategory: string;
-}
-
-const zero = Decimal(0);
-const cent = 2;
+import { Decimal, cleanText, cutText, splitName } from "kopru/std";
+import { type Amount, type Line, type Rules, extended, free, price, sum, take, zero } from "./amounts";
+import { areaOf, filled, place, setting, text, vatNumber } from "./place";
 
 export default function (order: any, ctx: any) {
+  const vars = ctx.vars;
   const relation = order.relation ?? {};
   const invoice = filled(order.invoiceAddress) ?? {};
   const delivery = filled(order.deliveryAddress) ?? invoice;
   const buyer = customer(relation, invoice, ctx);
-  if (buyer === null && ctx.vars.default_debtor === "") {
+  if (buyer === null && vars.default_debtor === "") {
     ctx.fail("the order has no customer with an e-mail address, and no default_debtor is set", { field: "relation.email" });
   }
-  const { taken, total } = take(order, ctx);
-  const isReturn = total.lt(zero);
-  const sign = isReturn ? Decimal(-1) : Decimal(1);
-  const { lines, rounding, vatCharged } = price(order, taken, total, sign, ctx);
+  const { isCredit, existing } = order;
+  const { taken, total } = take(order, isCredit, ctx);
+  const exchange = taken.some((t) => t.quantity.lt(zero)) && taken.some((t) => t.quantity.gt(zero)) && order.form !== "invoice";
+  const isReturn = exchange || total.lt(zero) !== isCredit;
+  const sign = exchange || total.lt(zero) ? Decimal(-1) : Decimal(1);
+  const to = place(delivery, relation, vars.country);
+  const company = buyer?.company ?? false;
+  const rules = rulesFor(order, to.country, buyer, exchange, vars);
+  const { lines, rounding, vatCharged } = price(order, taken, total, sign, rules, ctx);
+  const all = [...lines, ...rounding, ...cashRounding(order, total, sign, rules, vars)];
+  const area = areaOf(to.country, vars.country);
 
   return {
-    orderId: order.orderId,
-    reference: order.reference,
+    // A credit of what was cancelled is a document of its own.
+    orderId: isCredit ? `${order.orderId}-C` : order.orderId,
+    reference: isCredit ? `${order.reference}-C` : order.reference,
     employeeNumber: order.employeeNumber,
+    form: order.form,
+    orderType: exchange ? vars.exchange_order_type : isReturn ? vars.return_order_type : order.orderType,
+    action: actionFor(order, existing, all, ctx),
+    existing,
     date: order.financialDate ?? order.entryTimestamp?.slice(0, 10),
-    description: cutText(cleanText(`Till order ${order.reference}`), 255),
+    description: cutText(cleanText(`Till order ${order.reference}${isCredit ? " cancelled" : ""}`), 255),
     deliveryMethod: order.deliveryMethod ?? null,
     paymentMethod: order.paymentList?.[0]?.method ?? order.paymentMethod ?? null,
+    branch: order.financialBranchNumber ?? order.entryBranchNumber ?? null,
     isReturn,
-    vatCharged,
+    vatZone: setting(vars.vat_zones, to.country, area, company) ?? (vatCharged && vars.vat_zone ? vars.vat_zone : null),
     customer: buyer,
-    billing: { address: orderAddress(invoice, relation, ctx), contact: contact(invoice, relation) },
+    billing: { address: orderAddress(invoice, relation, vars), contact: contact(invoice, relation) },
     delivery: {
-      address: customerAddress(delivery, relation, ctx),
-      orderAddress: orderAddress(delivery, relation, ctx),
+      address: customerAddress(delivery, relation, vars),
+      orderAddress: orderAddress(delivery, relation, vars),
       contact: contact(delivery, relation),
     },
-    lines,
-    rounding,
+    lines: all,
+    payments: isCredit ? [] : payments(order, sign),
     total,
   };
+}
+
+// ---- what is to be done
+
+const open = ["Open", "Hold", "BackOrder"];
+
+// actionFor says what an order that is in Visma.net already needs: nothing, a change, or that a human looks at it.
+function actionFor(order: any, existing: any, lines: Line[], ctx: any): string {
+  if (order.isCredit) return "credit";
+  if (existing === null) return "place";
+  if (order.isCancelled) {
+    if (order.form !== "invoice" && open.includes(existing.status)) return "cancel";
+    return ctx.fail(
+      `the order was cancelled in the till, but ${existing.id} in Visma.net is ${existing.status}; ` +
+        `credit it there, or set cancelled_orders = "credit"`,
+      { field: "cancelState" },
+    );
+  }
+  const changes = differences(existing.lines, lines);
+  if (changes.length === 0) return "none";
+  if (order.form !== "invoice" && open.includes(existing.status) && ctx.vars.changed_orders === "update") return "update";
+  return ctx.fail(
+    `the order was changed in the till, but ${existing.id} in Visma.net is ${existing.status} and stays as it is: ${changes.join("; ")}`,
+    { field: "lineList" },
+  );
+}
+
+// differences are those between what Visma.net has and what the till wants, line by line.
+function differences(have: any[], want: Line[]): string[] {
+  const out: string[] = [];
+  for (let i = 0; i < Math.max(have.length, want.length); i++) {
+    const a = have[i];
+    const b = want[i];
+    if (!a) out.push(`${b.quantity} × ${b.sku} is new`);
+    else if (!b) out.push(`${a.quantity} × ${a.sku} is gone`);
+    else if (!b.quantity.eq(a.quantity)) out.push(`${b.sku}: ${a.quantity} → ${b.quantity}`);
+    else if (!extended(b).eq(amountOf(a))) out.push(`${b.sku}: amount ${amountOf(a).toFixed(2)} → ${extended(b).toFixed(2)}`);
+  }
+  return out;
+}
+
+function amountOf(line: any): Amount {
+  return Decimal(line.quantity).times(line.unitPrice).round(2).minus(Decimal(line.discountAmount ?? 0).round(2));
 }
 
 // ---- who
@@ -58,11 +103,15 @@ export default function (order: any, ctx: any) {
 function customer(relation: any, invoice: any, ctx: any) {
   const email = text(relation.email)?.toLowerCase();
   if (!email) return null;
+  const vars = ctx.vars;
   const companyName = text(relation.companyName) ?? text(invoice.companyName);
-  const person = text(relation.contact) ?? text(invoice.contact) ?? (companyName ? null : text(relation.name));
+  const company = companyName !== null;
+  const person = text(relation.contact) ?? text(invoice.contact) ?? (company ? null : text(relation.name));
   const { firstName, lastName } = splitName(person ?? "");
+  const { country } = place(invoice, relation, vars.country);
+  const area = areaOf(country, vars.country);
   return {
-    company: companyName !== null,
+    company,
     name: cutText(companyName ?? text(relation.name) ?? person ?? email, 60),
     person,
     firstName: firstName || null,
@@ -70,7 +119,11 @@ function customer(relation: any, invoice: any, ctx: any) {
     email,
     phone: text(relation.mobile) ?? text(relation.telephone),
     vatNumber: text(relation.vatNumber),
-    address: customerAddress(invoice, relation, ctx),
+    country,
+    class: setting(vars.customer_classes, country, area, company) ?? (company ? vars.customer_class_company : vars.customer_class_person),
+    terms: setting(vars.credit_terms_for, country, area, company) ?? (vars.credit_terms || null),
+    vatZone: setting(vars.vat_zones, country, area, company),
+    address: customerAddress(invoice, relation, vars),
   };
 }
 
@@ -85,185 +138,54 @@ function contact(address: any, relation: any) {
 
 // ---- where
 
-// filled is the address when anything stands in it.
-function filled(address: any): any {
-  return Object.values(address ?? {}).some((v) => text(v) !== null) ? address : null;
-}
-
-interface Place {
-  line: string;
-  postalCode: string | null;
-  city: string | null;
-  country: string;
-}
-
-function place(address: any, relation: any, ctx: any): Place {
-  const own = text(address.address) !== null || text(address.city) !== null;
-  const from = own ? address : relation;
-  const country = countryCode(text(from.country) ?? "", ctx.vars.country);
-  const street = splitStreet(text(from.address) ?? "", country);
-  const number = [street.number, street.addition].filter(Boolean).join(" ");
-  return {
-    line: street.sure && number ? `${street.street} ${number}` : (text(from.address) ?? ""),
-    postalCode: text(from.zipcode),
-    city: text(from.city),
-    country,
-  };
-}
-
-function customerAddress(address: any, relation: any, ctx: any) {
-  const p = place(address, relation, ctx);
+function customerAddress(address: any, relation: any, vars: any) {
+  const p = place(address, relation, vars.country);
   return { addressLine1: p.line, postalCode: p.postalCode, city: p.city, countryId: p.country };
 }
 
-function orderAddress(address: any, relation: any, ctx: any) {
-  const p = place(address, relation, ctx);
+function orderAddress(address: any, relation: any, vars: any) {
+  const p = place(address, relation, vars.country);
   return { line1: cutText(p.line, 50), postalCode: p.postalCode, city: p.city, countryId: p.country };
 }
 
-function text(v: unknown): string | null {
-  const s = typeof v === "string" ? cleanText(v).trim() : "";
-  return s === "" ? null : s;
+// rulesFor are the tax categories and accounts that hold where the goods go. A company elsewhere in the EU that gave its
+// VAT number and was charged none owes the VAT itself.
+function rulesFor(order: any, country: string, buyer: any, exchange: boolean, vars: any): Rules {
+  const area = areaOf(country, vars.country);
+  const company = buyer?.company ?? false;
+  const shifted = area === "eu" && company && vatNumber(order.relationVatNumber ?? buyer.vatNumber, buyer.country) !== null;
+  return {
+    category(rate) {
+      if (rate === "0" && shifted && vars.vat_category_reverse_charge) return vars.vat_category_reverse_charge;
+      const own = vars.vat_categories_by_country[country]?.[rate];
+      if (own !== undefined) return own;
+      if (rate === "0" && area === "outside" && vars.vat_category_outside_eu) return vars.vat_category_outside_eu;
+      return vars.vat_categories[rate];
+    },
+    account: setting(vars.revenue_accounts, country, area, company),
+    special: vars.special_lines,
+    exchange,
+  };
 }
 
-// ---- how much
+// ---- how it was paid
 
-interface Taken {
-  source: any;
-  quantity: Amount;
-  incl: Amount; // what the customer paid for the line
-  rate: Amount; // percent
+function payments(order: any, sign: Amount) {
+  const all = order.paymentList ?? [];
+  return all.map((p: any, i: number) => ({
+    id: text(p.paymentId) ?? `${order.reference}/${i + 1}`,
+    method: text(p.method),
+    date: p.financialDate ?? order.financialDate ?? null,
+    amount: Decimal(p.amount ?? 0).times(sign),
+    text: text(p.externalReference),
+  }));
 }
 
-// take reads the lines that count, less what of them was cancelled, and the total that they must come to.
-function take(order: any, ctx: any): { taken: Taken[]; total: Amount } {
-  const free = order.vatMethod === "VAT-METHOD-SHIFTED" || order.vatMethod === "VAT-METHOD-NONE";
-  let full = zero;
-  const taken: Taken[] = [];
-  for (const source of order.lineList ?? []) {
-    const data = source.data ?? {};
-    if (!source.articleNumber && !source.data) continue; // a line of text
-    const ordered = Decimal(data.quantity ?? 0);
-    const quantity = ordered.minus(Decimal(data.cancelledQuantity ?? 0));
-    const ofLine = Decimal(data.totalInclAmount ?? ordered.times(Decimal(data.price ?? 0)).round(cent));
-    full = full.plus(ofLine);
-    if (quantity.isZero() && !ordered.isZero()) continue;
-    const incl = quantity.eq(ordered) ? ofLine : ofLine.times(quantity).div(ordered, cent);
-    taken.push({ source, quantity, incl, rate: free ? zero : Decimal(data.vatPercentage ?? 0) });
-  }
-  const total = Decimal(order.totalInclAmount ?? full);
-  const left = sum(taken.map((t) => t.incl));
-  const partly = !left.eq(full);
-  if (partly && !total.eq(full) && !total.eq(left)) {
-    ctx.fail(
-      `parts of the order are cancelled, and its total of ${total.toFixed(cent)} is neither that of all lines, ` +
-        `${full.toFixed(cent)}, nor that of what is left, ${left.toFixed(cent)}`,
-      { field: "totalInclAmount" },
-    );
-  }
-  return { taken, total: partly ? left : total };
-}
-
-// price turns amounts with VAT into unit prices without, so that what Visma.net books is what the till took. It
-// works per VAT rate, as the till and Visma.net both do: the net amount of a rate is fixed first, by the till's own
-// account where it has one, then divided over its lines.
-function price(order: any, taken: Taken[], total: Amount, sign: Amount, ctx: any) {
-  const byRate = new Map<string, Taken[]>();
-  for (const p of spread(taken, total)) {
-    const key = rateKey(p.rate);
-    byRate.set(key, [...(byRate.get(key) ?? []), p]);
-  }
-  const lines: Line[] = [];
-  let booked = zero;
-  let vatCharged = false;
-  for (const [rate, group] of byRate) {
-    const percent = Decimal(rate).div(100, 6);
-    const incl = sum(group.map((p) => p.incl));
-    const net = ownNet(order, rate, incl) ?? incl.div(percent.plus(1), cent);
-    const category = ctx.vars.vat_categories[rate];
-    if (category === undefined) {
-      ctx.fail(`no tax category is set for a VAT rate of ${rate} %; add it to vat_categories`, { field: "vatPercentage" });
-    }
-    const nets = allocate(net, group.map((p) => p.incl));
-    group.forEach((p, i) => lines.push(line(p, nets[i], sign, category, ctx)));
-    const booking = sum(lines.slice(-group.length).map(extended));
-    booked = booked.plus(booking).plus(booking.times(percent).round(cent));
-    vatCharged = vatCharged || !percent.isZero();
-  }
-  const off = total.times(sign).minus(booked);
-  return { lines, rounding: roundingLine(off, total, booked, sign, ctx), vatCharged };
-}
-
-// ownNet is the till's net amount of a VAT rate, if its account of the rate is about these very lines.
-function ownNet(order: any, rate: string, incl: Amount): Amount | null {
-  const own = (order.vatGroupList ?? []).filter((g: any) => rateKey(Decimal(g.vatPercentage ?? 0)) === rate);
-  if (own.length !== 1 || own[0].exclAmount == null || own[0].vatAmount == null) return null;
-  const net = Decimal(own[0].exclAmount);
-  return net.plus(Decimal(own[0].vatAmount)).eq(incl) ? net : null;
-}
-
-// spread gives each line its share of what the order as a whole was discounted by.
-function spread(lines: Taken[], total: Amount): Taken[] {
-  const difference = total.minus(sum(lines.map((p) => p.incl)));
-  if (difference.isZero() || lines.length === 0) return lines;
-  const shares = allocate(difference, lines.map((p) => p.incl));
-  return lines.map((p, i) => ({ ...p, incl: p.incl.plus(shares[i]) }));
-}
-
-function line(p: Taken, net: Amount, sign: Amount, taxCategory: string, ctx: any): Line {
-  const data = p.source.data ?? {};
-  const quantity = p.quantity.times(sign);
-  const wanted = net.times(sign);
-  const sku = text(p.source.sku);
-  if (sku === null) {
-    return ctx.fail(`the article ${p.source.articleNumber} ("${p.source.text ?? ""}") has no SKU in the till`, { field: "lineList.sku" });
-  }
-  const shared = { sku, text: cutText(cleanText(p.source.text ?? sku), 256), quantity, taxCategory };
-  const full = Decimal(data.price ?? 0).times(p.quantity).round(cent);
-  if (quantity.isZero()) {
-    return { ...shared, quantity: Decimal(1), unitPrice: wanted, discountAmount: zero };
-  }
-  if (!full.eq(p.incl) && full.abs().gt(p.incl.abs())) {
-    const unitPrice = Decimal(data.price).div(p.rate.div(100, 6).plus(1), ctx.vars.price_decimals);
-    return { ...shared, unitPrice, discountAmount: quantity.times(unitPrice).round(cent).minus(wanted) };
-  }
-  return { ...shared, unitPrice: unitPriceFor(wanted, quantity, ctx.vars.price_decimals), discountAmount: zero };
-}
-
-// unitPriceFor has as few decimals as make the line's amount come out right.
-function unitPriceFor(amount: Amount, quantity: Amount, most: number): Amount {
-  for (let digits = cent; digits < most; digits++) {
-    const candidate = amount.div(quantity, digits);
-    if (candidate.times(quantity).round(cent).eq(amount)) return candidate;
-  }
-  return amount.div(quantity, most);
-}
-
-// extended is a line's amount as Visma.net computes it.
-function extended(l: Line): Amount {
-  return l.quantity.times(l.unitPrice).minus(l.discountAmount).round(cent);
-}
-
-function roundingLine(off: Amount, total: Amount, booked: Amount, sign: Amount, ctx: any): Line[] {
-  if (off.isZero()) return [];
-  const worst = Decimal("0.05");
-  if (!ctx.vars.rounding_item || off.abs().gt(worst)) {
-    ctx.fail(
-      `the till's total is ${total.toFixed(cent)}, Visma.net would book ${booked.times(sign).toFixed(cent)}: ` +
-        `off by ${off.times(sign).toFixed(cent)}`,
-      { field: "totalInclAmount" },
-    );
-  }
-  const taxCategory = ctx.vars.vat_categories["0"];
-  return [{
-    sku: ctx.vars.rounding_item, text: "Rounding", quantity: Decimal(1), unitPrice: off, discountAmount: zero, taxCategory,
-  }];
-}
-
-function rateKey(rate: Amount): string {
-  return rate.toString().replace(/\.?0+$/, (tail: string) => (tail.startsWith(".") ? "" : tail));
-}
-
-function sum(amounts: Amount[]): Amount {
-  return amounts.reduce((a, b) => a.plus(b), zero);
+// cashRounding is what the customer paid more or less because there are no coins of one and two cents.
+function cashRounding(order: any, total: Amount, sign: Amount, rules: Rules, vars: any): Line[] {
+  const all = order.paymentList ?? [];
+  if (!vars.cash_rounding_item || !order.fullyPaid || order.isCredit || all.length === 0) return [];
+  const off = sum(all.map((p: any) => Decimal(p.amount ?? 0))).minus(total);
+  if (off.isZero() || off.abs().gt("0.05")) return [];
+  return [free(vars.cash_rounding_item, "Cash rounding", off.times(sign), rules)];
 }

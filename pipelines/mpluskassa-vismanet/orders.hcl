@@ -1,7 +1,192 @@
-# An order taken at the till becomes a sales order in Visma.net: once, exact to the cent.
+# An order taken at the till becomes, by setting, a sales order, an invoice, or a sales order that is shipped and
+# invoiced in one go: once, exact to the cent.
+
+# ---- what becomes of an order
+
+variable "order_form" {
+  type        = string
+  default     = "sales_order"
+  description = "What orders become: \"sales_order\", \"invoice\" (in the customer ledger), or \"invoiced_order\", a sales order that is shipped and invoiced at once"
+
+  validation {
+    condition     = contains(["sales_order", "invoice", "invoiced_order"], var.order_form)
+    error_message = "order_form is \"sales_order\", \"invoice\" or \"invoiced_order\"."
+  }
+}
+
+variable "order_form_by_category" {
+  type        = map(string)
+  default     = {}
+  description = "Other forms by order category number of the till, such as { \"1\" = \"invoice\" }"
+
+  validation {
+    condition     = length([for f in values(var.order_form_by_category) : f if !contains(["sales_order", "invoice", "invoiced_order"], f)]) == 0
+    error_message = "The forms are \"sales_order\", \"invoice\" and \"invoiced_order\"."
+  }
+}
+
+variable "order_type" {
+  type        = string
+  default     = "SO"
+  description = "Visma.net order type for orders; a quote type such as QT makes quotes of them"
+}
+
+variable "order_type_by_category" {
+  type        = map(string)
+  default     = {}
+  description = "Other order types by order category number of the till, such as { \"3\" = \"QT\" }"
+}
+
+variable "return_order_type" {
+  type        = string
+  default     = "CR"
+  description = "Visma.net order type for orders whose total is negative; amounts are then sent positive"
+}
+
+variable "exchange_order_type" {
+  type        = string
+  default     = "RM"
+  description = "Visma.net order type for orders with goods that come back and others that are taken"
+}
+
+variable "changed_orders" {
+  type        = string
+  default     = "update"
+  description = "Orders changed in the till after they were sent: \"update\" them while Visma.net allows it, \"alert\" (a dead letter with the differences), or \"ignore\""
+
+  validation {
+    condition     = contains(["update", "alert", "ignore"], var.changed_orders)
+    error_message = "changed_orders is \"update\", \"alert\" or \"ignore\"."
+  }
+}
+
+variable "cancelled_orders" {
+  type        = string
+  default     = "alert"
+  description = "Orders cancelled in the till after they were sent are cancelled in Visma.net while they are open there. Later: \"alert\" (a dead letter), \"credit\" them, or \"ignore\""
+
+  validation {
+    condition     = contains(["alert", "credit", "ignore"], var.cancelled_orders)
+    error_message = "cancelled_orders is \"alert\", \"credit\" or \"ignore\"."
+  }
+}
+
+variable "ship_orders" {
+  type        = bool
+  default     = true
+  description = "Whether invoiced orders are shipped first; false for an order type that is invoiced without a shipment, such as IN"
+}
+
+variable "release_invoices" {
+  type        = bool
+  default     = true
+  description = "Whether invoices and credit notes are released, which books them; false leaves them as drafts"
+}
+
+variable "register_payments" {
+  type        = bool
+  default     = false
+  description = "Whether what was paid in the till is registered as paid on invoices; needs release_invoices and payment_methods"
+}
+
+# ---- where VAT and revenue go
+
+variable "vat_categories_by_country" {
+  type        = map(map(string))
+  default     = {}
+  description = "Other tax categories for goods delivered to a country, such as { NO = { \"25\" = \"03\", \"15\" = \"02\" } }"
+}
+
+variable "vat_category_outside_eu" {
+  type        = string
+  default     = ""
+  description = "Tax category of lines without VAT that are delivered outside the EU; empty takes that of 0 %"
+}
+
+variable "vat_category_reverse_charge" {
+  type        = string
+  default     = ""
+  description = "Tax category of lines without VAT for companies elsewhere in the EU that have a VAT number; empty takes that of 0 %"
+}
+
+variable "revenue_accounts" {
+  type        = map(string)
+  default     = {}
+  description = "Sales account by country of delivery or by \"domestic\", \"eu\", \"outside\", each also with \"_person\" or \"_company\", such as { NO = \"8030\", eu_company = \"8040\" }; without one it is the item's"
+}
+
+variable "special_lines" {
+  type        = map(map(string))
+  default     = {}
+  description = "Item and account for gift cards, deposits, tips and other lines that are no products, by the till's SKU, by \"group:N\" (turnover group) or by its type, such as { \"group:6\" = { item = \"CADEAUBON\", account = \"1510\" } }"
+}
+
+variable "cash_rounding_item" {
+  type        = string
+  default     = ""
+  description = "Item without VAT for what cash payments were rounded by; empty leaves it open on the invoice"
+}
+
+# ---- where orders come from
+
+variable "orders_every" {
+  type        = string
+  default     = "30s"
+  description = "How often the till is asked for new and changed orders"
+}
+
+variable "orders_start" {
+  type        = string
+  default     = ""
+  description = "Orders before this date (2026-01-31) are left alone; empty takes all"
+}
+
+variable "order_filter" {
+  type        = string
+  default     = ""
+  description = "Only orders of this order category number; empty takes all"
+}
+
+variable "delivery_methods" {
+  type        = map(string)
+  default     = {}
+  description = "Delivery method of the till → ship via in Visma.net, such as { POST = \"POSTNL\" }"
+}
+
+variable "branches" {
+  type        = map(string)
+  default     = {}
+  description = "Branch number of the till → branch in Visma.net; without one it is the connection's"
+}
+
+locals {
+  order_vars = {
+    country                     = var.country
+    vat_categories              = var.vat_categories
+    vat_categories_by_country   = var.vat_categories_by_country
+    vat_category_outside_eu     = var.vat_category_outside_eu
+    vat_category_reverse_charge = var.vat_category_reverse_charge
+    vat_zone                    = var.vat_zone
+    vat_zones                   = var.vat_zones
+    revenue_accounts            = var.revenue_accounts
+    special_lines               = var.special_lines
+    price_decimals              = var.price_decimals
+    rounding_item               = var.rounding_item
+    cash_rounding_item          = var.cash_rounding_item
+    default_debtor              = var.default_debtor
+    customer_class_person       = var.customer_class_person
+    customer_class_company      = var.customer_class_company
+    customer_classes            = var.customer_classes
+    credit_terms                = var.credit_terms
+    credit_terms_for            = var.credit_terms_for
+    return_order_type           = var.return_order_type
+    exchange_order_type         = var.exchange_order_type
+    changed_orders              = var.changed_orders
+  }
+}
 
 pipeline "orders" {
-  description = "MplusKASSA orders become Visma.net sales orders"
+  description = "MplusKASSA orders become Visma.net sales orders or invoices"
   enabled     = contains(var.flows, "orders")
   every       = var.orders_every
 
@@ -18,50 +203,122 @@ pipeline "orders" {
     reason = "order category ${coalesce(record.orderCategoryNumber, "none")} is not synchronised"
   }
 
-  filter "not_cancelled" {
-    keep   = record.cancelState != "ORDER-CANCEL-STATE-COMPLETE"
-    reason = "cancelled in the till"
-  }
-
   # What the till left out comes from the settings.
   transform "complete" {
     set = merge(record, {
       employeeNumber = coalesce(record.employeeNumber, tonumber(var.employee_number))
       reference      = coalesce(record.extOrderId, "${record.orderNumber.year}-${record.orderNumber.number}")
+      form           = lookup(var.order_form_by_category, tostring(coalesce(record.orderCategoryNumber, 0)), var.order_form)
+      orderType      = lookup(var.order_type_by_category, tostring(coalesce(record.orderCategoryNumber, 0)), var.order_type)
+      isCancelled    = record.cancelState == "ORDER-CANCEL-STATE-COMPLETE"
+      isBack         = coalesce(record.totalInclAmount, 0) < 0
     })
   }
 
-  # Already there? Then it is left alone.
-  lookup "existing" {
+  # Already there? Sales orders go by the till's reference and its id, invoices by the id.
+  lookup "sent_order" {
     connection = vismanet.books
     entity     = "sales_order"
     match = {
-      customerOrder = record.reference
+      customerOrder = record.form == "invoice" ? null : record.reference
       customerRefNo = record.orderId
     }
   }
 
+  lookup "sent_invoice" {
+    connection = vismanet.books
+    entity     = "customer_invoice"
+    match      = { externalReference = record.form == "invoice" && !record.isBack ? record.orderId : null }
+  }
+
+  lookup "sent_credit" {
+    connection = vismanet.books
+    entity     = "credit_note"
+    match      = { externalReference = record.form == "invoice" && record.isBack ? record.orderId : null }
+  }
+
+  # What stands there, in one shape for all forms.
+  transform "compare" {
+    set = merge(record, {
+      existing = (
+        sent_order != null ? {
+          id     = sent_order.id
+          status = sent_order.status
+          lines = [for l in coalesce(sent_order.orderLines, []) : {
+            sku = l.inventoryId, quantity = l.quantity, unitPrice = l.unitPrice, discountAmount = l.discountAmount
+          }]
+        } :
+        sent_invoice != null ? {
+          id     = sent_invoice.referenceNumber
+          status = sent_invoice.status
+          lines = [for l in coalesce(sent_invoice.invoiceLines, []) : {
+            sku = l.inventoryNumber, quantity = l.quantity, unitPrice = l.unitPriceInCurrency, discountAmount = l.discountAmountInCurrency
+          }]
+        } :
+        sent_credit != null ? {
+          id     = sent_credit.referenceNumber
+          status = sent_credit.status
+          lines = [for l in coalesce(sent_credit.lines, []) : {
+            sku = l.inventoryNumber, quantity = l.quantity, unitPrice = l.unitPriceInCurrency, discountAmount = l.discountAmountInCurrency
+          }]
+        } : null
+      )
+    })
+  }
+
+  filter "not_cancelled" {
+    keep   = !record.isCancelled || record.existing != null
+    reason = "cancelled in the till before it was sent"
+  }
+
+  filter "to_cancel" {
+    keep   = !record.isCancelled || (record.existing.status != "Cancelled" && var.cancelled_orders != "ignore")
+    reason = "cancelled in the till; ${record.existing.id} in Visma.net is ${record.existing.status}"
+  }
+
   filter "new" {
-    keep   = existing == null
-    reason = "already in Visma.net as ${try(existing.id, "")}"
+    keep   = record.existing == null || record.isCancelled || var.changed_orders != "ignore"
+    reason = "already in Visma.net as ${try(record.existing.id, "")}"
+  }
+
+  # A filter of one's own goes here: keep = … may ask for anything that the record has.
+
+  transform "credit" {
+    set = merge(record, {
+      isCredit = record.isCancelled && var.cancelled_orders == "credit" && (record.form == "invoice" || !contains(["Open", "Hold", "BackOrder"], record.existing.status))
+    })
   }
 
   # Addresses taken apart, prices without VAT, and the proof that the total stays what the customer paid.
   transform "order" {
     script = "order.ts"
-    vars = {
-      country        = var.country
-      vat_categories = var.vat_categories
-      price_decimals = var.price_decimals
-      rounding_item  = var.rounding_item
-      default_debtor = var.default_debtor
-    }
+    vars   = local.order_vars
   }
+
+  filter "changed" {
+    keep   = record.action != "none"
+    reason = "already in Visma.net as ${try(record.existing.id, "")}"
+  }
+
+  # ---- cancelled in the till, still open in Visma.net
+
+  sink "cancelled" {
+    connection = vismanet.books
+    entity     = "sales_order"
+    when       = record.action == "cancel"
+    match      = { id = record.existing.id }
+    link       = "cancel:${record.orderId}"
+    create     = false
+    update     = ["status"]
+    set        = { status = "Cancelled" }
+  }
+
+  # ---- what an order needs
 
   # The debtor, found by e-mail address: a company with its person as contact, or a person.
   sink "customer" {
     connection = vismanet.books
-    when       = record.customer != null && !var.always_default_debtor
+    when       = record.action != "cancel" && record.customer != null && !var.always_default_debtor
     match      = { email = record.customer.email }
     several    = var.several_customers
     pair       = "customer"
@@ -71,7 +328,7 @@ pipeline "orders" {
     set = merge(
       {
         name            = record.customer.name
-        customerClassId = record.customer.company ? var.customer_class_company : var.customer_class_person
+        customerClassId = record.customer.class
         mainAddress     = record.customer.address
         invoiceAddress  = record.customer.address
         deliveryAddress = record.delivery.address
@@ -83,7 +340,8 @@ pipeline "orders" {
         }
       },
       record.customer.vatNumber == null ? {} : { vatRegistrationId = record.customer.vatNumber },
-      var.credit_terms == "" ? {} : { creditTermsId = var.credit_terms },
+      record.customer.terms == null ? {} : { creditTermsId = record.customer.terms },
+      record.customer.vatZone == null ? {} : { vatZoneId = record.customer.vatZone },
     )
   }
 
@@ -102,15 +360,16 @@ pipeline "orders" {
     }
   }
 
-  # Every product must be in Visma.net before the order is placed.
+  # Every product must be in Visma.net before the order is placed, unless another item stands in for it.
   sink "item" {
     connection = vismanet.books
     entity     = "inventory_item"
+    when       = record.action != "cancel"
     for_each   = record.lines
     match      = { inventoryNumber = each.value.sku }
     link       = each.value.sku
     create     = var.missing_item == "create"
-    missing    = "park"
+    missing    = var.missing_item == "fallback" ? "null" : "park"
 
     set = merge(
       {
@@ -124,22 +383,37 @@ pipeline "orders" {
     )
   }
 
+  # The items' own numbers: they may have been found by their barcodes.
+  transform "found" {
+    set = merge(record, {
+      debtor = customer == null ? var.default_debtor : customer.number
+      branch = lookup(var.branches, tostring(coalesce(record.branch, 0)), null)
+      lines = [for i, line in record.lines : merge(line, {
+        item = try(item[i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
+      })]
+    })
+  }
+
+  # ---- as a sales order
+
   sink "sales_order" {
     connection = vismanet.books
+    when       = record.action != "cancel" && record.form != "invoice"
     link       = record.orderId
     match = {
       customerOrder = record.reference
       customerRefNo = record.orderId
     }
+    update = var.changed_orders == "update" ? ["orderLines", "billing", "shipping"] : "none"
 
     set = merge(
       {
-        type        = record.isReturn ? var.return_order_type : var.order_type
+        type        = record.orderType
         date        = record.date
         currencyId  = var.currency
         description = record.description
         customer = {
-          id    = customer == null ? var.default_debtor : customer.number
+          id    = record.debtor
           order = record.reference
           refNo = record.orderId
         }
@@ -148,10 +422,9 @@ pipeline "orders" {
           { address = record.delivery.orderAddress, contact = record.delivery.contact },
           lookup(var.delivery_methods, coalesce(record.deliveryMethod, ""), "") == "" ? {} : { shipViaId = var.delivery_methods[record.deliveryMethod] },
         )
-        orderLines = [for i, line in concat(record.lines, record.rounding) : merge(
+        orderLines = [for line in record.lines : merge(
           {
-            # The item's own number: it may have been found by its barcode.
-            inventoryId       = try(item[i].inventoryNumber, line.sku)
+            inventoryId       = line.item
             description       = line.text
             quantity          = line.quantity
             unitPrice         = line.unitPrice
@@ -160,14 +433,228 @@ pipeline "orders" {
             hasManualDiscount = true
             taxCategoryId     = line.taxCategory
           },
+          line.account == null ? {} : { salesAccountId = line.account },
+          line.operation == null ? {} : { operation = line.operation },
           var.warehouse == "" ? {} : { warehouseId = var.warehouse },
         )]
       },
-      var.vat_zone == "" || !record.vatCharged ? {} : { taxZoneId = var.vat_zone },
+      record.vatZone == null ? {} : { taxZoneId = record.vatZone },
+      record.branch == null ? {} : { branchId = record.branch },
       lookup(var.payment_methods, coalesce(record.paymentMethod, ""), "") == "" ? {} : {
         paymentSettings = { paymentMethodId = var.payment_methods[record.paymentMethod] }
       },
     )
+  }
+
+  # ---- shipped and invoiced in one go
+
+  transform "numbered" {
+    set = merge(record, {
+      orderNumber = sales_order == null ? null : try(split("/", sales_order.id)[1], sales_order.id)
+      isInvoiced  = sales_order != null && record.form == "invoiced_order"
+    })
+  }
+
+  sink "shipment" {
+    connection = vismanet.books
+    when       = record.isInvoiced && !record.isReturn && var.ship_orders
+    link       = record.orderId
+    match      = { orderType = record.orderType, orderNumber = record.orderNumber }
+    set = merge(
+      { orderType = record.orderType, orderNumber = record.orderNumber },
+      var.warehouse == "" ? {} : { warehouse = var.warehouse },
+    )
+  }
+
+  sink "shipped" {
+    connection = vismanet.books
+    entity     = "shipment"
+    when       = shipment != null
+    link       = "shipped:${record.orderId}"
+    match      = { orderType = record.orderType, orderNumber = record.orderNumber }
+    create     = false
+    update     = ["confirmed"]
+    set        = { confirmed = true }
+  }
+
+  sink "order_invoice" {
+    connection = vismanet.books
+    when       = record.isInvoiced && !record.isReturn
+    link       = record.orderId
+    match      = { orderType = record.orderType, orderNumber = record.orderNumber }
+    set        = { orderType = record.orderType, orderNumber = record.orderNumber }
+  }
+
+  sink "order_credit" {
+    connection = vismanet.books
+    entity     = "order_credit_note"
+    when       = record.isInvoiced && record.isReturn
+    link       = record.orderId
+    match      = { orderType = record.orderType, orderNumber = record.orderNumber }
+    set        = { orderType = record.orderType, orderNumber = record.orderNumber }
+  }
+
+  # ---- as an invoice or a credit note of the customer ledger
+
+  sink "invoice" {
+    connection = vismanet.books
+    entity     = "customer_invoice"
+    when       = record.form == "invoice" && !record.isReturn
+    link       = record.orderId
+    match      = { externalReference = record.orderId }
+
+    set = merge(
+      {
+        customerNumber    = record.debtor
+        documentDate      = record.date
+        currencyId        = var.currency
+        customerRefNumber = record.reference
+        externalReference = record.orderId
+        invoiceText       = record.description
+        billingAddress = {
+          addressLine1 = record.billing.address.line1
+          postalCode   = record.billing.address.postalCode
+          city         = record.billing.address.city
+          countryId    = record.billing.address.countryId
+        }
+        invoiceLines = [for line in record.lines : merge(
+          {
+            inventoryNumber          = line.item
+            description              = line.text
+            quantity                 = line.quantity
+            unitPriceInCurrency      = line.unitPrice
+            discountAmountInCurrency = line.discountAmount
+            manualDiscount           = true
+            vatCodeId                = line.taxCategory
+          },
+          line.account == null ? {} : { accountNumber = line.account },
+        )]
+      },
+      record.vatZone == null ? {} : { customerVatZoneId = record.vatZone },
+      record.branch == null ? {} : { branchNumber = record.branch },
+      lookup(var.payment_methods, coalesce(record.paymentMethod, ""), "") == "" ? {} : { paymentMethodId = var.payment_methods[record.paymentMethod] },
+    )
+  }
+
+  sink "credit_note" {
+    connection = vismanet.books
+    when       = record.form == "invoice" && record.isReturn
+    link       = record.orderId
+    match      = { externalReference = record.orderId }
+
+    set = merge(
+      {
+        customerNumber    = record.debtor
+        documentDate      = record.date
+        currencyId        = var.currency
+        customerRefNumber = record.reference
+        externalReference = record.orderId
+        invoiceText       = record.description
+        lines = [for line in record.lines : merge(
+          {
+            inventoryNumber          = line.item
+            description              = line.text
+            quantity                 = line.quantity
+            unitPriceInCurrency      = line.unitPrice
+            discountAmountInCurrency = line.discountAmount
+            manualDiscount           = true
+            vatCodeId                = line.taxCategory
+          },
+          line.account == null ? {} : { accountNumber = line.account },
+        )]
+      },
+      record.vatZone == null ? {} : { customerVatZoneId = record.vatZone },
+      record.branch == null ? {} : { branchNumber = record.branch },
+    )
+  }
+
+  # ---- booked, and paid
+
+  sink "released" {
+    connection = vismanet.books
+    entity     = "customer_invoice"
+    when       = var.release_invoices && invoice != null
+    link       = "released:${record.orderId}"
+    match      = { externalReference = record.orderId }
+    create     = false
+    update     = ["released"]
+    set        = { released = true }
+  }
+
+  sink "released_credit" {
+    connection = vismanet.books
+    entity     = "credit_note"
+    when       = var.release_invoices && credit_note != null
+    link       = "released:${record.orderId}"
+    match      = { externalReference = record.orderId }
+    create     = false
+    update     = ["released"]
+    set        = { released = true }
+  }
+
+  sink "released_order" {
+    connection = vismanet.books
+    entity     = "order_invoice"
+    when       = var.release_invoices && order_invoice != null
+    link       = "released:${record.orderId}"
+    match      = { orderType = record.orderType, orderNumber = record.orderNumber }
+    create     = false
+    update     = ["released"]
+    set        = { released = true }
+  }
+
+  sink "released_return" {
+    connection = vismanet.books
+    entity     = "order_credit_note"
+    when       = var.release_invoices && order_credit != null
+    link       = "released:${record.orderId}"
+    match      = { orderType = record.orderType, orderNumber = record.orderNumber }
+    create     = false
+    update     = ["released"]
+    set        = { released = true }
+  }
+
+  transform "booked" {
+    set = merge(record, {
+      document = (
+        released != null ? { type = "Invoice", number = released.referenceNumber } :
+        released_order != null ? { type = "Invoice", number = released_order.referenceNumber } :
+        released_credit != null ? { type = "CreditNote", number = released_credit.referenceNumber } :
+        released_return != null ? { type = "CreditNote", number = released_return.referenceNumber } : null
+      )
+    })
+  }
+
+  sink "payment" {
+    connection = vismanet.books
+    entity     = "customer_payment"
+    when       = var.register_payments && record.document != null
+    for_each   = [for p in record.payments : p if lookup(var.payment_methods, coalesce(p.method, ""), "") != "" && p.amount > 0]
+    link       = each.value.id
+    match      = { customer = record.debtor, paymentRef = each.value.id }
+
+    set = {
+      type            = record.document.type == "Invoice" ? "Payment" : "Refund"
+      customer        = record.debtor
+      paymentRef      = each.value.id
+      applicationDate = coalesce(each.value.date, record.date)
+      paymentMethod   = var.payment_methods[each.value.method]
+      paymentAmount   = each.value.amount
+      currency        = var.currency
+      invoiceText     = each.value.text
+      paymentLines    = [{ documentType = record.document.type, refNbr = record.document.number, amountPaid = each.value.amount }]
+    }
+  }
+
+  sink "paid" {
+    connection = vismanet.books
+    entity     = "customer_payment"
+    for_each   = [for p in coalesce(payment, []) : p if p != null]
+    link       = "released:${each.value.paymentRef}"
+    match      = { customer = record.debtor, paymentRef = each.value.paymentRef }
+    create     = false
+    update     = ["released"]
+    set        = { released = true }
   }
 
   on_error {

@@ -52,51 +52,13 @@ variable "currency" {
   description = "Currency of the till"
 }
 
-# ---- orders
-
-variable "orders_every" {
-  type        = string
-  default     = "30s"
-  description = "How often the till is asked for new and changed orders"
-}
-
-variable "orders_start" {
-  type        = string
-  default     = ""
-  description = "Orders before this date (2026-01-31) are left alone; empty takes all"
-}
-
-variable "order_type" {
-  type        = string
-  default     = "SO"
-  description = "Visma.net order type for orders"
-}
-
-variable "return_order_type" {
-  type        = string
-  default     = "CR"
-  description = "Visma.net order type for orders whose total is negative; amounts are then sent positive"
-}
-
-variable "delivery_methods" {
-  type        = map(string)
-  default     = {}
-  description = "Delivery method of the till → ship via in Visma.net, such as { POST = \"POSTNL\" }"
-}
+# ---- money
 
 variable "payment_methods" {
   type        = map(string)
   default     = {}
   description = "Payment method of the till → payment method in Visma.net"
 }
-
-variable "order_filter" {
-  type        = string
-  default     = ""
-  description = "Only orders of this order category number; empty takes all"
-}
-
-# ---- money
 
 variable "vat_categories" {
   type        = map(string)
@@ -108,6 +70,12 @@ variable "vat_zone" {
   type        = string
   default     = "01"
   description = "VAT zone for orders on which the till charged VAT; empty leaves the customer's own"
+}
+
+variable "vat_zones" {
+  type        = map(string)
+  default     = {}
+  description = "VAT zones of customers and orders by country or by \"domestic\", \"eu\", \"outside\", each also with \"_person\" or \"_company\", or by \"person\", \"company\", such as { NO = \"NO\", eu_company = \"02\", outside = \"04\" }; else vat_zone, or the customer's own"
 }
 
 variable "price_decimals" {
@@ -160,6 +128,18 @@ variable "customer_class_company" {
   description = "Customer class of companies"
 }
 
+variable "customer_classes" {
+  type        = map(string)
+  default     = {}
+  description = "Other customer classes by country or area, with keys as in vat_zones, such as { NO = \"NORGE\", eu_company = \"EU\" }"
+}
+
+variable "credit_terms_for" {
+  type        = map(string)
+  default     = {}
+  description = "Other credit terms of new customers, with keys as in vat_zones, such as { company = \"30\", outside = \"00\" }"
+}
+
 variable "credit_terms" {
   type        = string
   default     = ""
@@ -171,12 +151,18 @@ variable "credit_terms" {
 variable "missing_item" {
   type        = string
   default     = "park"
-  description = "When Visma.net has no item with the SKU: \"park\" the order until it does, or \"create\" the item"
+  description = "When Visma.net has no item with the SKU: \"park\" the order until it does, \"create\" the item, or book it on the \"fallback\" item"
 
   validation {
-    condition     = contains(["park", "create"], var.missing_item)
-    error_message = "missing_item is \"park\" or \"create\"."
+    condition     = contains(["park", "create", "fallback"], var.missing_item)
+    error_message = "missing_item is \"park\", \"create\" or \"fallback\"."
   }
+}
+
+variable "fallback_item" {
+  type        = string
+  default     = ""
+  description = "Item that stands in for a missing one, with the till's text; needed with missing_item = \"fallback\""
 }
 
 variable "item_class" {

@@ -66,7 +66,7 @@ func (c *Connector) Open(_ context.Context, _ string, config sdk.Config, log *sl
 	steps := &stepAPI{conn.erp, conn.orders}
 	conn.others = map[string]api{
 		"sales_order": conn.orders, "stock": &stockAPI{conn.orders}, "stock_summary": &summaryAPI{conn.erp}, "item_digits": conn.digits,
-		"shipment": steps, "order_invoice": steps,
+		"shipment": steps, "order_invoice": steps, "order_credit_note": steps,
 	}
 	for _, e := range entities() {
 		conn.entities[e.name] = e

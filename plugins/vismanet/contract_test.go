@@ -245,7 +245,7 @@ func exercise(t *testing.T, c *connection, e *entity) {
 	if !e.create {
 		return
 	}
-	if e.name == "shipment" || e.name == "order_invoice" {
+	if e.step != "" {
 		q := sdk.Query{Match: map[string]any{"orderType": "SO", "orderNumber": "1"}}
 		if _, err := c.Lookup(t.Context(), e.name, q); err != nil {
 			t.Error(e.name, err)

@@ -70,6 +70,7 @@ type entity struct {
 	matches     []match
 	fields      []field
 	actions     map[string]string // by field: the action that makes it true
+	step        string            // made of a sales order: what its list of shipments calls the id
 	typed       bool              // its actions want to be told the record's type
 	// natural is what finds a record again after its create's answer named no id; nil = nothing surely does.
 	natural func(body map[string]any) map[string]any
@@ -88,6 +89,7 @@ func entities() []*entity {
 	return slices.Concat([]*entity{
 		customer(), contact(), item(), itemDigits(), stock(), stockSummary(), attribute(), salesCategory(),
 		salesOrder(), customerInvoice(), creditNote(), customerPayment(), shipment(), orderInvoice(),
+		orderCreditNote(),
 	}, lists())
 }
 

@@ -17,7 +17,7 @@ func shipment() *entity {
 		about:    "A shipment of a sales order. Creating one ships what is left of the order.",
 		modified: "lastModifiedDateTime", version: "timeStamp", create: true, update: true,
 		matches: orderMatches("shipmentNumber"), natural: only("orderType", "orderNumber"),
-		actions: map[string]string{"confirmed": "confirmShipment"},
+		actions: map[string]string{"confirmed": "confirmShipment"}, step: "id",
 		fields: []field{
 			{name: "shipmentNumber", about: "Number."},
 			{
@@ -59,20 +59,34 @@ func shipment() *entity {
 }
 
 func orderInvoice() *entity {
+	e := orderDocument("invoiceLines", "Invoice")
+	e.name, e.path = "order_invoice", "/v1/customerinvoice"
+	e.about = "The invoice of a sales order. Creating one invoices what was shipped; see customer_invoice for all of it."
+	return e
+}
+
+func orderCreditNote() *entity {
+	e := orderDocument("lines", "CreditNote")
+	e.name, e.path = "order_credit_note", "/v1/customerCreditNote"
+	e.about = "The credit note of a credit order. Creating one credits the order; see credit_note for all of it."
+	return e
+}
+
+// orderDocument is an invoice or a credit note as far as it is about its order.
+func orderDocument(lines, kind string) *entity {
 	return &entity{
-		name: "order_invoice", path: "/v1/customerinvoice", key: "referenceNumber", paged: true, query: documentQuery("Invoice"),
-		about:    "The invoice of a sales order. Creating one invoices what was shipped; see customer_invoice for all of it.",
+		key: "referenceNumber", paged: true, query: documentQuery(kind),
 		modified: "lastModifiedDateTime", version: "timeStamp", ifMatch: true, create: true, update: true,
 		matches: orderMatches("referenceNumber"), natural: only("orderType", "orderNumber"),
-		actions: map[string]string{"released": "release"},
+		actions: map[string]string{"released": "release"}, step: "invoiceId",
 		fields: []field{
-			{name: "referenceNumber", about: "Number of the invoice."},
+			{name: "referenceNumber", about: "Number of the document."},
 			{
-				name: "orderType", flags: once | sdk.Required, from: "invoiceLines", decode: ofFirst("soOrderType"),
+				name: "orderType", flags: once | sdk.Required, from: lines, decode: ofFirst("soOrderType"),
 				refs: "order_type", about: "Type of the order.",
 			},
 			{
-				name: "orderNumber", flags: once | sdk.Required, from: "invoiceLines", decode: ofFirst("soOrderNbr"),
+				name: "orderNumber", flags: once | sdk.Required, from: lines, decode: ofFirst("soOrderNbr"),
 				about: "Number of the order.",
 			},
 			{
@@ -161,18 +175,14 @@ func (a *stepAPI) madeOf(ctx context.Context, t *trail, e *entity, kind, number 
 	if !ok {
 		return nil, a.client.orders.broken("no list of shipments")
 	}
-	name := "id"
-	if e.name == "order_invoice" {
-		name = "invoiceId"
-	}
 	var ids []string
 	for _, row := range rows {
 		m, _ := row.(map[string]any)
-		if id := textOf(m[name]); id != "" && !slices.Contains(ids, id) {
+		if id := textOf(m[e.step]); id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
-	if len(ids) > 0 || name == "id" {
+	if len(ids) > 0 || e.step == "id" {
 		return ids, nil
 	}
 	// An order that is invoiced without a shipment says so itself.
@@ -196,7 +206,7 @@ func (a *stepAPI) madeOf(ctx context.Context, t *trail, e *entity, kind, number 
 func (a *stepAPI) create(ctx context.Context, t *trail, e *entity, in map[string]any) (id, version string, err error) {
 	kind, number := textOf(in["orderType"]), textOf(in["orderNumber"])
 	r := call{service: a.client.erp, method: http.MethodPost}
-	if e.name == "order_invoice" {
+	if e.step == "invoiceId" {
 		r.path = "/v2/salesorder/" + segment(kind) + "/" + segment(number) + "/action/prepareInvoice"
 	} else {
 		bare := codec{v1: true, create: true, zone: a.settings.zone}
@@ -209,7 +219,7 @@ func (a *stepAPI) create(ctx context.Context, t *trail, e *entity, in map[string
 		}
 		delete(body, "warehouse")
 		delete(body, "orderNumber")
-		r.path, r.body = "/v2/salesorder/"+segment(number)+"/action/createShipment", body
+		r.path, r.body = "/v1/salesorder/"+segment(number)+"/action/createShipment", body
 	}
 	ans, err := a.client.do(ctx, t, r)
 	if err != nil {

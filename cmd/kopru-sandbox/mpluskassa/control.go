@@ -45,7 +45,7 @@ func (s *Server) Stats() map[string]any {
 	s.log.stats(out)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	orders, tables := 0, 0
+	orders, tables, total := 0, 0, int64(0)
 	kinds := make(map[shop.Kind]int)
 	for _, o := range s.till.orders {
 		if !defaultTypes()[o.Type] {
@@ -53,6 +53,9 @@ func (s *Server) Stats() map[string]any {
 			continue
 		}
 		orders++
+		if incl, _ := o.Total(); !o.Cancelled {
+			total += incl
+		}
 		if o.Kind != "" {
 			kinds[o.Kind]++
 		}
@@ -62,6 +65,7 @@ func (s *Server) Stats() map[string]any {
 		articles += len(articlesOf(p))
 	}
 	out["orders"], out["other_orders"], out["orders_by_kind"] = orders, tables, kinds
+	out["orders_total"] = shop.Euros(total) // of those not cancelled
 	out["relations"], out["products"], out["articles"] = len(s.till.relations), len(s.till.products), articles
 	return out
 }

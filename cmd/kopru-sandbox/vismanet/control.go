@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/cockroachdb/apd/v3"
 )
 
 // Control is for whoever runs the emulator: what happened, what is in the books, and how to misbehave. It speaks plain
@@ -68,6 +70,7 @@ func (s *Server) stats() object {
 	out["orders"], out["customers"] = len(b.orders.all), len(b.customers.all)
 	out["invoices"], out["credit_notes"], out["payments"] = len(b.invoices.all), len(b.creditNotes.all), len(b.payments.all)
 	out["shipments"] = len(b.shipments.all)
+	out["orders_total"], out["booked_total"] = plain(b.ordersTotal()), plain(b.bookedTotal())
 	out["contacts"], out["items"] = len(b.contacts.all), len(b.items.all)
 	twice := []string{}
 	for _, orders := range b.ordersByRefNo {
@@ -78,6 +81,37 @@ func (s *Server) stats() object {
 	slices.Sort(twice)
 	out["duplicate_orders"], out["duplicate_documents"] = twice, b.documentsTwice()
 	return out
+}
+
+// ordersTotal is what all orders come to that are neither quotes nor cancelled, less what is given back.
+func (b *books) ordersTotal() *apd.Decimal {
+	total := zero
+	for _, o := range b.orders.all {
+		switch {
+		case o.kind.behavior == "Quote" || o.status == "Cancelled":
+		case o.kind.operation == "Receipt":
+			total = difference(total, o.money.total)
+		default:
+			total = sum(total, o.money.total)
+		}
+	}
+	return total
+}
+
+// bookedTotal is what released invoices come to, less released credit notes.
+func (b *books) bookedTotal() *apd.Decimal {
+	total := zero
+	for _, d := range b.invoices.all {
+		if !d.draft() {
+			total = sum(total, d.money.total)
+		}
+	}
+	for _, d := range b.creditNotes.all {
+		if !d.draft() {
+			total = difference(total, d.money.total)
+		}
+	}
+	return total
 }
 
 func (s *Server) controlOrders() []object {
