@@ -84,7 +84,7 @@ export function price(order: any, taken: Taken[], total: Amount, sign: Amount, r
     if (category === undefined) {
       ctx.fail(`no tax category is set for a VAT rate of ${rate} %; add it to vat_categories`, { field: "vatPercentage" });
     }
-    const nets = allocate(net, group.map((p) => p.incl));
+    const nets = divide(net, group.map((p) => p.incl), percent);
     group.forEach((p, i) => lines.push(line(p, nets[i], sign, category!, rules, ctx)));
     const booking = sum(lines.slice(-group.length).map(signed));
     booked = booked.plus(booking).plus(booking.times(percent).round(cent));
@@ -92,6 +92,18 @@ export function price(order: any, taken: Taken[], total: Amount, sign: Amount, r
   }
   const off = total.times(sign).minus(booked);
   return { lines, rounding: roundingLine(off, total, booked, sign, rules, ctx), vatCharged };
+}
+
+// divide gives each line its share of a net amount. Lines that are given back are divided apart from those that are
+// sold: together they may come to nothing.
+function divide(net: Amount, incl: Amount[], percent: Amount): Amount[] {
+  const sold = incl.map((a) => (a.lt(zero) ? zero : a));
+  const back = incl.map((a) => (a.lt(zero) ? a : zero));
+  if (sum(sold).isZero() || sum(back).isZero()) return allocate(net, incl);
+  const ofSold = sum(sold).div(percent.plus(1), cent);
+  const a = allocate(ofSold, sold);
+  const b = allocate(net.minus(ofSold), back);
+  return incl.map((_, i) => a[i].plus(b[i]));
 }
 
 // ownNet is the till's net amount of a VAT rate, if its account of the rate is about these very lines.

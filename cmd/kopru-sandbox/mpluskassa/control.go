@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
 )
@@ -32,6 +33,7 @@ func (s *Server) Control() http.Handler {
 	mux.HandleFunc("POST /orders/{id}/cancel", s.cancelOrder)
 	mux.HandleFunc("GET /relations", s.listRelations)
 	mux.HandleFunc("POST /relations", s.addRelation)
+	mux.HandleFunc("PATCH /orders/{id}", s.patchOrder)
 	mux.HandleFunc("PATCH /relations/{number}", s.patchRelation)
 	mux.HandleFunc("GET /articles", s.listArticles)
 	mux.HandleFunc("PATCH /articles/{number}", s.patchArticle)
@@ -143,7 +145,7 @@ func (s *Server) addOrders(w http.ResponseWriter, r *http.Request) {
 func (s *Server) cancelOrder(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.till.byID[r.PathValue("id")]
+	o := s.till.named(r.PathValue("id"))
 	if o == nil {
 		send(w, http.StatusNotFound, map[string]string{"error": "no such order"})
 		return
@@ -151,6 +153,50 @@ func (s *Server) cancelOrder(w http.ResponseWriter, r *http.Request) {
 	if !o.Cancelled {
 		s.till.cancel(o, true)
 	}
+	send(w, http.StatusOK, map[string]any{"id": o.ID, "sync_marker": o.marker})
+}
+
+// named is the order with an id or a number such as 2025-1001.
+func (t *till) named(name string) *order {
+	if o := t.byID[name]; o != nil {
+		return o
+	}
+	for _, o := range t.orders {
+		if name == fmt.Sprintf("%d-%d", o.Year, o.Number) {
+			return o
+		}
+	}
+	return nil
+}
+
+// patchOrder changes quantities, as when somebody edits the order at the till: {"quantities": ["2", "0.530"]}, line by line.
+func (s *Server) patchOrder(w http.ResponseWriter, r *http.Request) {
+	var want struct {
+		Quantities []string `json:"quantities"`
+	}
+	if !receive(w, r, &want) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.till.named(r.PathValue("id"))
+	if o == nil || len(want.Quantities) == 0 || len(want.Quantities) > len(o.Lines) {
+		refuse(w, errors.New("there is no such order, or it has fewer lines"))
+		return
+	}
+	lines := slices.Clone(o.Lines)
+	for i, text := range want.Quantities {
+		whole, fraction, _ := strings.Cut(text, ".")
+		n, err := strconv.ParseInt(whole+fraction, 10, 64)
+		if err != nil {
+			refuse(w, fmt.Errorf("%q is no quantity", text))
+			return
+		}
+		lines[i].Quantity, lines[i].Discount, lines[i].DiscountPercent = shop.Quantity{Unscaled: n, Scale: len(fraction)}, 0, 0
+	}
+	o.Lines = lines
+	o.version++
+	s.till.touch(o, s.till.now())
 	send(w, http.StatusOK, map[string]any{"id": o.ID, "sync_marker": o.marker})
 }
 

@@ -234,7 +234,7 @@ var (
 
 	controlCategory = newSchema("Category", bare(text, "description"), bare(integer, "parent sortOrder"))
 
-	controlShipment = newSchema("Shipment", bare(text, "type number"), bare(boolean, "invoice"), bare(anyObject, "quantities"))
+	controlShipment = newSchema("Shipment", bare(text, "order"), bare(boolean, "invoice"), bare(anyObject, "quantities"))
 
 	controlCustomer = newSchema("Customer",
 		bare(text, "name email phone attention vatNumber line1 postalCode city country"), bareEnum("status", statuses))

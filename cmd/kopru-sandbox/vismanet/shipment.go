@@ -332,12 +332,12 @@ func (s *Server) getOldOrder(r *request) response {
 	return s.single(out, "")
 }
 
-// controlShip ships an order, or some of it, as when the warehouse does: {"type", "number", "quantities": {item: "1"}}.
-// What it ships is confirmed, and with "invoice" invoiced too.
+// controlShip ships an order, or some of it, as when the warehouse does: {"order", "quantities": {item: "1"}}; the order
+// is named as the customer's order is. What it ships is confirmed, and with "invoice" invoiced too.
 func (s *Server) controlShip(v values) error {
-	o := s.books.orders.get(orderKey(v.text("type"), v.text("number")))
+	o := find(s.books.orders.all, func(o *order) bool { return same(o.customerOrder, v.text("order")) })
 	if o == nil {
-		return fmt.Errorf("there is no order %s", orderKey(v.text("type"), v.text("number")))
+		return fmt.Errorf("there is no order %q", v.text("order"))
 	}
 	if billed, _ := v.flag("invoice"); billed && o.kind.behavior != "SalesOrder" {
 		return nonEmpty(s.invoice(o))
