@@ -82,7 +82,7 @@ func TestOrderRules(t *testing.T) {
 		},
 		"a cent that net prices can't express": {
 			more: `{"vatGroupList":[{"vatPercentage":21,"exclAmount":0.03,"vatAmount":0.00}]}`, lines: []string{"A 1 0.03 21"},
-			want: `{"lines":[{"unitPrice":0.03},{"sku":"AFR","unitPrice":-0.01,"taxCategory":"00"}]}`,
+			want: `{"lines":[{"unitPrice":0.03}],"rounding":[{"sku":"AFR","unitPrice":-0.01,"taxCategory":"00"}]}`,
 		},
 		"no rounding item": {
 			vars: `{"rounding_item":""}`, more: `{"vatGroupList":[{"vatPercentage":21,"exclAmount":0.03,"vatAmount":0.00}]}`,
@@ -144,7 +144,7 @@ func TestOrderRules(t *testing.T) {
 		},
 		"cash rounding": {
 			more: `{"fullyPaid":true,"paymentList":[{"method":"CASH","amount":1.00}]}`, lines: []string{"A 1 1.01 0"},
-			want: `{"lines":[{"sku":"A"},{"sku":"KAS","unitPrice":-0.01,"taxCategory":"00"}],"payments":[{"id":"R-1/1","method":"CASH","amount":1}]}`,
+			want: `{"lines":[{"sku":"A"}],"rounding":[{"sku":"KAS","unitPrice":-0.01,"taxCategory":"00"}],"payments":[{"id":"R-1/1","method":"CASH","amount":1}]}`,
 		},
 		"text is cut, keys are not": {
 			more:  `{"relation":{"name":"` + strings.Repeat("Zeer lange naam ", 6) + `","email":"a@b.nl","city":"A"}}`,

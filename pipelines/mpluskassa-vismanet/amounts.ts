@@ -187,11 +187,11 @@ function roundingLine(off: Amount, total: Amount, booked: Amount, sign: Amount, 
       { field: "totalInclAmount" },
     );
   }
-  return [free(ctx.vars.rounding_item, "Rounding", off, rules)];
+  return [freeLine(ctx.vars.rounding_item, "Rounding", off, rules)];
 }
 
-// free is a line without VAT for one amount.
-export function free(sku: string, what: string, amount: Amount, rules: Rules): Line {
+// freeLine is a line without VAT for one amount.
+export function freeLine(sku: string, what: string, amount: Amount, rules: Rules): Line {
   return {
     sku, text: what, quantity: Decimal(1), unitPrice: amount, discountAmount: zero, taxCategory: rules.category("0") ?? "",
     account: rules.special?.[sku]?.account ?? null, operation: rules.exchange ? "Receipt" : null,

@@ -2,7 +2,7 @@
 // proof that the total stays what the customer paid. What goes where in Visma.net stands in orders.hcl.
 
 import { Decimal, cleanText, cutText, splitName } from "kopru/std";
-import { type Amount, type Line, type Rules, extended, free, price, sum, take, zero } from "./amounts";
+import { type Amount, type Line, type Rules, extended, freeLine, price, sum, take, zero } from "./amounts";
 import { areaOf, filled, place, setting, text, vatNumber } from "./place";
 
 export default function (order: any, ctx: any) {
@@ -14,7 +14,7 @@ export default function (order: any, ctx: any) {
   if (buyer === null && vars.default_debtor === "") {
     ctx.fail("the order has no customer with an e-mail address, and no default_debtor is set", { field: "relation.email" });
   }
-  const { isCredit, existing } = order;
+  const { isCredit = false, existing } = order;
   const { taken, total } = take(order, isCredit, ctx);
   const exchange = taken.some((t) => t.quantity.lt(zero)) && taken.some((t) => t.quantity.gt(zero)) && order.form !== "invoice";
   const isReturn = exchange || total.lt(zero) !== isCredit;
@@ -23,7 +23,7 @@ export default function (order: any, ctx: any) {
   const company = buyer?.company ?? false;
   const rules = rulesFor(order, to.country, buyer, exchange, vars);
   const { lines, rounding, vatCharged } = price(order, taken, total, sign, rules, ctx);
-  const all = [...lines, ...rounding, ...cashRounding(order, total, sign, rules, vars)];
+  const free = [...rounding, ...cashRounding(order, total, sign, rules, vars)];
   const area = areaOf(to.country, vars.country);
 
   return {
@@ -33,7 +33,7 @@ export default function (order: any, ctx: any) {
     employeeNumber: order.employeeNumber,
     form: order.form,
     orderType: exchange ? vars.exchange_order_type : isReturn ? vars.return_order_type : order.orderType,
-    action: actionFor(order, existing, all, ctx),
+    action: actionFor(order, existing ?? null, [...lines, ...free], ctx),
     existing,
     date: order.financialDate ?? order.entryTimestamp?.slice(0, 10),
     description: cutText(cleanText(`Till order ${order.reference}${isCredit ? " cancelled" : ""}`), 255),
@@ -49,7 +49,8 @@ export default function (order: any, ctx: any) {
       orderAddress: orderAddress(delivery, relation, vars),
       contact: contact(delivery, relation),
     },
-    lines: all,
+    lines,
+    rounding: free,
     payments: isCredit ? [] : payments(order, sign),
     total,
   };
@@ -153,11 +154,11 @@ function orderAddress(address: any, relation: any, vars: any) {
 function rulesFor(order: any, country: string, buyer: any, exchange: boolean, vars: any): Rules {
   const area = areaOf(country, vars.country);
   const company = buyer?.company ?? false;
-  const shifted = area === "eu" && company && vatNumber(order.relationVatNumber ?? buyer.vatNumber, buyer.country) !== null;
+  const shifted = area === "eu" && company && vatNumber(order.relationVatNumber ?? buyer?.vatNumber, buyer?.country ?? country) !== null;
   return {
     category(rate) {
       if (rate === "0" && shifted && vars.vat_category_reverse_charge) return vars.vat_category_reverse_charge;
-      const own = vars.vat_categories_by_country[country]?.[rate];
+      const own = vars.vat_categories_by_country?.[country]?.[rate];
       if (own !== undefined) return own;
       if (rate === "0" && area === "outside" && vars.vat_category_outside_eu) return vars.vat_category_outside_eu;
       return vars.vat_categories[rate];
@@ -187,5 +188,5 @@ function cashRounding(order: any, total: Amount, sign: Amount, rules: Rules, var
   if (!vars.cash_rounding_item || !order.fullyPaid || order.isCredit || all.length === 0) return [];
   const off = sum(all.map((p: any) => Decimal(p.amount ?? 0))).minus(total);
   if (off.isZero() || off.abs().gt("0.05")) return [];
-  return [free(vars.cash_rounding_item, "Cash rounding", off.times(sign), rules)];
+  return [freeLine(vars.cash_rounding_item, "Cash rounding", off.times(sign), rules)];
 }

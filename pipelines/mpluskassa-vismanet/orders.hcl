@@ -365,7 +365,7 @@ pipeline "orders" {
     connection = vismanet.books
     entity     = "inventory_item"
     when       = record.action != "cancel"
-    for_each   = record.lines
+    for_each   = concat(record.lines, record.rounding)
     match      = { inventoryNumber = each.value.sku }
     link       = each.value.sku
     create     = var.missing_item == "create"
@@ -388,7 +388,7 @@ pipeline "orders" {
     set = merge(record, {
       debtor = customer == null ? var.default_debtor : customer.number
       branch = lookup(var.branches, tostring(coalesce(record.branch, 0)), null)
-      lines = [for i, line in record.lines : merge(line, {
+      lines = [for i, line in concat(record.lines, record.rounding) : merge(line, {
         item = try(item[i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
       })]
     })

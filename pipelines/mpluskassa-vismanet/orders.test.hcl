@@ -114,7 +114,10 @@ test "cancelled orders, orders of other categories and orders that are there alr
   reason  = ["cancelled in the till", "order category 8 is not synchronised", "already in Visma.net as SO-77"]
 
   given "sales_order" {
-    record = { id = "SO-77", customerOrder = "2026-17", customerRefNo = "ord-3" }
+    record = {
+      id         = "SO-77", customerOrder = "2026-17", customerRefNo = "ord-3", status = "Completed"
+      orderLines = [{ inventoryId = "MOK-01", quantity = 3, unitPrice = 4.123 }]
+    }
   }
 }
 
