@@ -235,3 +235,158 @@ test "what Visma.net refuses is a dead letter with its words" {
     message = "The period is closed"
   }
 }
+
+test "by setting, an order becomes an invoice that is released and paid" {
+  vars = {
+    order_form        = "invoice"
+    register_payments = true
+    payment_methods   = { PIN = "2" }
+    revenue_accounts  = { domestic = "8000" }
+    branches          = { "1" = "2" }
+  }
+  record = merge(local.order, {
+    financialBranchNumber = 1
+    paymentList           = [{ paymentId = "pay-1", method = "PIN", amount = 14.97 }, { paymentId = "pay-2", method = "VOUCHER", amount = 1 }]
+  })
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "sales_order" {
+    create = []
+  }
+
+  expect "invoice" {
+    create = {
+      customerNumber    = "customer-1"
+      documentDate      = "2026-03-14"
+      customerRefNumber = "2026-17"
+      externalReference = "ord-1"
+      customerVatZoneId = "01"
+      branchNumber      = "2"
+      invoiceLines      = [{ inventoryNumber = "MOK-01", quantity = 3, unitPriceInCurrency = 4.123, vatCodeId = "03", accountNumber = "8000" }]
+    }
+  }
+
+  expect "released" {
+    update = { released = true }
+  }
+
+  expect "payment" {
+    create = { type = "Payment", customer = "customer-1", paymentRef = "pay-1", paymentMethod = "2", paymentAmount = 14.97 }
+  }
+
+  expect "paid" {
+    update = { released = true }
+  }
+}
+
+test "a return becomes a credit note, and what was paid back a refund" {
+  vars = {
+    order_form        = "invoice"
+    register_payments = true
+    payment_methods   = { PIN = "2" }
+  }
+  record = merge(local.order, {
+    totalInclAmount = -14.97
+    vatGroupList    = []
+    paymentList     = [{ paymentId = "pay-1", method = "PIN", amount = -14.97 }]
+    lineList        = [{ articleNumber = 1001, text = "Mok", sku = "MOK-01", data = { quantity = -3, price = 4.99, totalInclAmount = -14.97, vatPercentage = 21 } }]
+  })
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "invoice" {
+    create = []
+  }
+
+  expect "credit_note" {
+    create = { externalReference = "ord-1", lines = [{ inventoryNumber = "MOK-01", quantity = 3, unitPriceInCurrency = 4.123 }] }
+  }
+
+  expect "released_credit" {
+    update = { released = true }
+  }
+
+  expect "payment" {
+    create = { type = "Refund", paymentAmount = 14.97 }
+  }
+}
+
+test "by category, an order is shipped and invoiced in one go" {
+  vars   = { order_form_by_category = { "4" = "invoiced_order" }, order_type_by_category = { "4" = "SO" }, warehouse = "1" }
+  record = merge(local.order, { orderCategoryNumber = 4 })
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "shipment" {
+    create = { orderType = "SO", warehouse = "1" }
+  }
+
+  expect "shipped" {
+    update = { confirmed = true }
+  }
+
+  expect "order_invoice" {
+    create = { orderType = "SO" }
+  }
+
+  expect "released_order" {
+    update = { released = true }
+  }
+}
+
+test "a return of that kind is credited" {
+  vars = { order_form = "invoiced_order" }
+  record = merge(local.order, {
+    totalInclAmount = -14.97
+    vatGroupList    = []
+    lineList        = [{ articleNumber = 1001, text = "Mok", sku = "MOK-01", data = { quantity = -3, price = 4.99, totalInclAmount = -14.97, vatPercentage = 21 } }]
+  })
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "shipment" {
+    create = []
+  }
+
+  expect "order_credit" {
+    create = { orderType = "CR" }
+  }
+
+  expect "released_return" {
+    update = { released = true }
+  }
+}
+
+test "an order that is cancelled in the till is cancelled in Visma.net" {
+  record = merge(local.order, { cancelState = "ORDER-CANCEL-STATE-COMPLETE" })
+
+  given "sales_order" {
+    record = { id = "SO/77", customerOrder = "2026-17", customerRefNo = "ord-1", status = "Open", orderLines = [] }
+  }
+
+  expect "customer" {
+    create = []
+  }
+
+  expect "cancelled" {
+    update = { status = "Cancelled" }
+  }
+}
+
+test "a fallback item stands in for a product that Visma.net does not have" {
+  vars   = { missing_item = "fallback", fallback_item = "DIVERSEN" }
+  record = local.order
+
+  expect "sales_order" {
+    create = { orderLines = [{ inventoryId = "DIVERSEN", description = "Mok", quantity = 3 }] }
+  }
+}
