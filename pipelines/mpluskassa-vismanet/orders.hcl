@@ -203,6 +203,18 @@ pipeline "orders" {
     reason = "order category ${coalesce(record.orderCategoryNumber, "none")} is not synchronised"
   }
 
+  # An order that was entered in Visma.net bears its number there.
+  lookup "origin" {
+    connection = vismanet.books
+    entity     = "sales_order"
+    match      = { id = record.extOrderId }
+  }
+
+  filter "not_from_visma" {
+    keep   = origin == null
+    reason = "it came from Visma.net, as ${try(origin.id, "")}"
+  }
+
   # What the till left out comes from the settings.
   transform "complete" {
     set = merge(record, {
