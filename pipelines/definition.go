@@ -19,6 +19,7 @@ type Project struct {
 	Files       map[string][]byte // sources by file name, for the snippets of diagnostics
 	Connections []*Connection     // in order of text
 	Pipelines   []*Pipeline
+	Reconciles  []*Reconcile
 	Engine      Engine
 	Variables   []Variable
 	Inputs      []string // names of the files that file() was asked for

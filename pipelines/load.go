@@ -73,6 +73,7 @@ func (l *loader) load(locals []*hclsyntax.Block) {
 	l.engine(blocks["engine"])
 	l.connections(blocks["connection"])
 	l.pipelines(blocks["pipeline"])
+	l.reconciles(blocks["reconcile"])
 }
 
 func newLoader(dir string, opts Options) *loader {
@@ -301,7 +302,8 @@ func fromHCL(diags hcl.Diagnostics) diag.List {
 
 var blockTypes = map[string][]string{ // type → names of its labels
 	"require": {}, "variable": {"name"}, "locals": {}, "connection": {"connector", "name"}, "pipeline": {"name"},
-	"engine": {},
+	"reconcile": {"name"},
+	"engine":    {},
 }
 
 // sort gathers the top-level blocks of all files by type.

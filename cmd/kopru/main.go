@@ -99,6 +99,7 @@ func (c *cli) root() *cobra.Command {
 		c.fmtCommand(),
 		c.checkCommand(),
 		c.planCommand(),
+		c.reconcileCommand(),
 		c.testCommand(),
 		c.runCommand(),
 		c.backfillCommand(),

@@ -59,7 +59,10 @@ func (s telling) Read(ctx context.Context, start *protocol.ReadStart) (run.Strea
 	if err != nil {
 		return nil, err
 	}
-	return latestStream{stream.(*feedStream)}, nil
+	if live, ok := stream.(*feedStream); ok {
+		return latestStream{live}, nil
+	}
+	return stream, nil
 }
 
 type latestStream struct{ *feedStream }

@@ -1,0 +1,125 @@
+package run_test
+
+import (
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kopru-io/kopru/engine/run"
+	"github.com/kopru-io/kopru/plugins/record"
+)
+
+const accounts = `
+pipeline "orders" {
+  source "order" {
+    connection = fake.till
+  }
+  filter "wanted" {
+    keep   = record.total != 7
+    reason = "a gift"
+  }
+  sink "sale" {
+    connection = fake.books
+    match      = { ref = record.id }
+    create     = false
+    set        = { ref = record.id }
+  }
+}
+reconcile "orders" {
+  timezone  = "UTC"
+  pipelines = ["orders"]
+  source "order" {
+    connection = fake.till
+    keep       = record.state != "cancelled"
+    key        = record.id
+    day        = record.day
+    amount     = record.total
+    vat        = [for g in record.vat : { rate = g.rate, vat = g.amount }]
+  }
+  target "sale" {
+    connection = fake.books
+    key        = record.ref
+    day        = record.day
+    amount     = record.total
+    vat        = [for l in record.lines : { rate = l.rate, net = l.net }]
+  }
+}
+`
+
+func TestReconcile(t *testing.T) {
+	t.Parallel()
+	b := newTwoSystems(t, accounts)
+	n := func(text string) record.Number { return record.Number(text) }
+	sell := func(id, day, total, vat string) {
+		b.till.put(id, map[string]any{
+			"id": id, "day": day, "total": n(total), "state": "final",
+			"vat": []any{map[string]any{"rate": n("21.00"), "amount": n(vat)}},
+		})
+	}
+	book := func(ref, day, total string, nets ...string) {
+		lines := []any{}
+		for _, net := range nets {
+			lines = append(lines, map[string]any{"rate": "21", "net": n(net)})
+		}
+		b.books.put(ref+day+total, map[string]any{"ref": ref, "day": day, "total": n(total), "lines": lines})
+	}
+	const first, second = "2025-01-01", "2025-01-02"
+	sell("good", first, "12.10", "2.10")
+	book("good", first, "12.1", "3.335", "6.665") // VAT is of the sum, not of each line
+	sell("dead", first, "5.00", "0.87")
+	sell("gift", first, "7.00", "1.21")
+	sell("twice", second, "1.21", "0.21")
+	book("twice", second, "1.21", "1")
+	book("twice", "2025-01-03", "1.21", "1")
+	sell("off", second, "123456789012345678.90", "0.21")
+	book("off", first, "123456789012345678.91", "1.05")
+	sell("late", second, "0.10", "0.02")
+	book("late", second, "0.30", "0.08")
+	book("late", second, "-0.20", "0.00") // and a correction
+	b.till.put("void", map[string]any{"id": "void", "day": second, "total": n("9"), "state": "cancelled", "vat": []any{}})
+	book("void", second, "9.00")
+	book("void", second, "-9.00")
+	book("ghost", second, "2.42", "2")
+	book("other month", "2024-12-01", "2.42", "2")
+	if s := b.sync(0); s.Records.Filtered != 1 {
+		t.Fatalf("%+v", s)
+	}
+
+	day := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	got, err := b.runner.Reconcile(t.Context(), b.project.Reconciles[0], day, day.AddDate(0, 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &run.Reconciliation{
+		Name: "orders", From: first, To: second, Zone: "UTC",
+		Days: []run.Day{
+			{
+				Day:    first,
+				Source: run.Totals{Records: 3, Amount: "24.10", VAT: map[string]record.Number{"21": "4.18"}},
+				Target: run.Totals{Records: 1, Amount: "12.10", VAT: map[string]record.Number{"21": "2.10"}},
+			},
+			{
+				Day:    second,
+				Source: run.Totals{Records: 3, Amount: "123456789012345680.21", VAT: map[string]record.Number{"21": "0.44"}},
+				Target: run.Totals{Records: 8, Amount: "123456789012345683.85", VAT: map[string]record.Number{"21": "1.08"}},
+			},
+		},
+		Differences: []run.Difference{
+			{Day: first, Key: "dead", Kind: "missing", Source: "5.00", Off: "-5.00", Why: `dead in orders, letter 1: sink.not_found: no sale with {"ref":"dead"}`},
+			{Day: first, Key: "gift", Kind: "missing", Source: "7.00", Off: "-7.00", Why: "filtered by orders: a gift"},
+			{Day: second, Key: "ghost", Kind: "unknown", Target: "2.42", Off: "2.42", Why: "booked, and not among what happened on these days"},
+			{Day: second, Key: "off", Kind: "amount", Source: "123456789012345678.90", Target: "123456789012345678.91", Off: "0.01"},
+			{Day: second, Key: "off", Kind: "day", Source: second, Target: first},
+			{Day: second, Key: "off", Kind: "vat 21", Source: "0.21", Target: "0.22", Off: "0.01"},
+			{Day: second, Key: "twice", Kind: "doubled", Source: "1.21", Target: "2.42", Off: "1.21", Why: "booked 2 times"},
+		},
+	}
+	for i, d := range got.Differences { // the number depends on who is first
+		got.Differences[i].Why = regexp.MustCompile(`letter \d+`).ReplaceAllString(d.Why, "letter 1")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

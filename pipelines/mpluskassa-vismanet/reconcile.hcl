@@ -1,0 +1,35 @@
+# What the till sold, against what is booked: kopru reconcile --from 2026-01-01 --to 2026-01-31
+
+locals {
+  # Tax category → VAT rate.
+  vat_rates = { for rate, category in var.vat_categories : category => rate }
+}
+
+reconcile "orders" {
+  description = "The till's orders against Visma.net's sales orders"
+  timezone    = var.timezone
+  pipelines   = ["orders"]
+
+  source "order" {
+    connection = mpluskassa.shop
+    keep       = record.cancelState != "ORDER-CANCEL-STATE-COMPLETE"
+    key        = record.orderId
+    day        = coalesce(record.financialDate, substr(record.entryTimestamp, 0, 10))
+    amount     = record.totalInclAmount
+    vat        = [for g in coalesce(record.vatGroupList, []) : { rate = g.vatPercentage, vat = g.vatAmount }]
+  }
+
+  # A credit, of a return or of an order that was cancelled too late, counts against.
+  target "sales_order" {
+    connection = vismanet.books
+    keep       = coalesce(record.customerRefNo, "none") != "none" && record.status != "Cancelled"
+    key        = trimsuffix(record.customerRefNo, "-C")
+    day        = record.date
+    amount     = record.type == var.return_order_type ? -record.orderTotal : record.orderTotal
+    vat = [for l in coalesce(record.orderLines, []) : {
+      rate = lookup(local.vat_rates, coalesce(l.taxCategoryId, "none"), "0")
+      net = (record.type == var.return_order_type || l.operation == "Receipt" ? -1 : 1) * (
+        round(l.quantity * l.unitPrice - coalesce(l.discountAmount, 0), 2))
+    }]
+  }
+}
