@@ -44,3 +44,10 @@ echo "What Visma.net has now, by the sandbox's own count:"
 echo
 echo "Look further: $bin/kopru --state demo/state.db activity $bridge"
 echo "Play with it: $bin/kopru-sandbox --env demo/sandbox.env, then . demo/sandbox.env in another shell"
+if [ -t 1 ]; then
+	echo
+	echo "The dashboard shows all of it, until you end it with Ctrl-C:"
+	kopru run "$bridge" || true
+else
+	echo "See it all in a browser: on a terminal make demo ends with the dashboard; here start it yourself with kopru run."
+fi

@@ -1,0 +1,73 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"io/fs"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+)
+
+var spoken = regexp.MustCompile(`(?:\{\{|\()(?:[^{}"]*\s)?t "([^"]+)"`)
+
+// TestEverythingIsTranslated: each text of the templates, each outcome and each health, in every language.
+func TestEverythingIsTranslated(t *testing.T) {
+	t.Parallel()
+	want := slices.Concat(healthOrder, []string{
+		"delivered", "unchanged", "filtered", "parked", "dead", "discarded", "created", "updated", "same", "source", "lookup",
+		"transform", "sink", "succeeded", "partial", "failed", "viewer", "operator", "admin", "released", "superseded",
+	})
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range spoken.FindAllSubmatch(text, -1) {
+			want = append(want, string(m[1]))
+		}
+	}
+	if len(want) < 150 {
+		t.Fatalf("only %d texts found", len(want))
+	}
+	for _, tag := range languages[1:] {
+		data, err := files.ReadFile("lang/" + tag.String() + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts map[string]string
+		if err := json.Unmarshal(data, &texts); err != nil {
+			t.Fatal(err)
+		}
+		for _, english := range want {
+			if texts[english] == "" {
+				t.Errorf("%s: %q is not translated", tag, english)
+			}
+		}
+	}
+}
+
+func TestNumbersByLocale(t *testing.T) {
+	t.Parallel()
+	all, err := loadPages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, want := range map[string][2]string{
+		"en": {"1,234,567", "12.3 k"}, "nl": {"1.234.567", "12,3 k"}, "tr": {"1.234.567", "12,3 k"}, "nb": {"1\u00a0234\u00a0567", "12,3 k"},
+	} {
+		if got := [2]string{all[lang].number(1234567), all[lang].short(12345)}; got != want {
+			t.Errorf("%s: %q, want %q", lang, got, want)
+		}
+	}
+	if got := spark([]int64{0, 2, 4}); got != "0,26 60,14 120,2" {
+		t.Errorf("%q", got)
+	}
+	if got := midnight(time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)); got.Hour() != 0 || got.Day() != 4 {
+		t.Errorf("%v", got)
+	}
+}
