@@ -24,7 +24,7 @@ demo: build ## Run the shipped bridge against the sandbox and show what came of 
 test: test-needs build ## Run all tests with the race detector
 	$(GO) test $(TESTFLAGS) ./...
 
-test-needs: ## Install what the tests need, where it is missing (PostgreSQL)
+test-needs: ## Install what the tests need, where it is missing (PostgreSQL, Chromium)
 	@sh .ci/test-needs
 
 bench: build ## Measure against hand-written loops and print ratios

@@ -1,0 +1,241 @@
+package dashboard_test
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// axe is axe-core 4.14.1, npm axe-core, which judges whether people with a screen reader or a keyboard can use a page.
+//
+//go:embed testdata/axe/axe.min.js
+var axe string
+
+// browser is a headless Chromium looking at a shop.
+type browser struct {
+	*shop
+	t   *testing.T
+	ctx context.Context
+}
+
+func newBrowser(t *testing.T, s *shop) *browser {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil && path == "" {
+			path = found
+		}
+	}
+	if path == "" {
+		t.Skip("there is no Chromium on this machine; make test-needs installs one")
+	}
+	ctx, cancel := chromedp.NewContext(t.Context(),
+		chromedp.WithAllocatorOptions(chromedp.NoSandbox, chromedp.ExecPath(path), chromedp.Flag("lang", "en")))
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(ctx)
+		cancel()
+	})
+	if err := chromedp.Do(ctx); err != nil { // the browser lives as long as the context of its first use
+		t.Fatal(err)
+	}
+	return &browser{s, t, ctx}
+}
+
+func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 40*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		b.t.Fatalf("%v; the page shows:\n%s", err, body)
+	}
+}
+
+func evaluate[T any](b *browser, js string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("%s: %v", js, err)
+	}
+	return v
+}
+
+func (b *browser) open(path string) { b.t.Helper(); b.do(chromedp.Navigate(b.server.URL + path)) }
+
+// shows waits until the page shows a text, also one that is still to be loaded.
+func (b *browser) shows(text string) {
+	b.t.Helper()
+	quoted, _ := json.Marshal(text) // a text always has a form
+	ask := chromedp.Evaluate[bool](fmt.Sprintf("!!document.body?.innerText.includes(%s)", quoted))
+	for until := time.Now().Add(40 * time.Second); ; {
+		if ok, err := chromedp.Run(b.ctx, ask); ok && err == nil { // an error is a page that is just being left
+			return
+		}
+		if time.Now().After(until) {
+			body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+			b.t.Fatalf("it does not show %q but:\n%s", text, body)
+		}
+		b.do(chromedp.Sleep(50 * time.Millisecond))
+	}
+}
+
+// press presses the button or follows the link that reads so.
+func (b *browser) press(text string) {
+	b.t.Helper()
+	quoted, _ := json.Marshal(text) // a text always has a form
+	ok := evaluate[bool](b, fmt.Sprintf(`(() => {
+		const el = [...document.querySelectorAll("main a, main button")].find((el) => el.innerText.trim().startsWith(%s));
+		el?.click();
+		return !!el;
+	})()`, quoted))
+	if !ok {
+		b.t.Fatalf("there is nothing to press that reads %q", text)
+	}
+}
+
+// enter replaces what stands in a field, as somebody who types.
+func (b *browser) enter(selector, text string) {
+	b.t.Helper()
+	quoted, _ := json.Marshal(text) // a text always has a form
+	evaluate[bool](b, fmt.Sprintf("document.querySelector(%q).value = %s; true", selector, quoted))
+}
+
+func (b *browser) device(scheme string, width, height int64) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		})
+		return err
+	}), chromedp.EmulateViewport(width, height))
+}
+
+// judge lets axe look at the page.
+func (b *browser) judge(page string) {
+	b.t.Helper()
+	evaluate[bool](b, axe+"; true")
+	found := evaluate[string](b, `axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations
+		.filter((v) => v.impact === "serious" || v.impact === "critical")
+		.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("\n")).join("\n"))`)
+	if found != "" {
+		b.t.Errorf("%s: %s", page, found)
+	}
+	if wide := evaluate[int](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
+		b.t.Errorf("%s is %d pixels wider than the screen", page, wide)
+	}
+}
+
+// keep writes a picture of the page into $KOPRU_SHOTS, for people to look at.
+func (b *browser) keep(name string) {
+	b.t.Helper()
+	dir := os.Getenv("KOPRU_SHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// TestEveryPageCanBeUsed looks at each page on a desk in the light and on a phone in the dark.
+func TestEveryPageCanBeUsed(t *testing.T) {
+	s := newShop(t)
+	s.sell()
+	b := newBrowser(t, s)
+	pages := map[string]string{
+		"overview": "/", "pipeline": "/pipelines/orders", "activity": "/activity", "record": "/record?pipeline=orders&key=A-4",
+		"failures": "/failures", "group": "/failures/group?pipeline=orders&step=sale&code=books.total&status=dead",
+		"letter": "/failures/1", "live": "/live", "connections": "/connections", "settings": "/settings", "nodes": "/nodes", "login": "/login",
+	}
+	for _, look := range []struct {
+		name, scheme  string
+		width, height int64
+	}{{"desk", "light", 1280, 900}, {"phone", "dark", 390, 844}} {
+		b.device(look.scheme, look.width, look.height)
+		for name, path := range pages {
+			if look.name == "phone" && !strings.Contains("overview pipeline activity record letter nodes", name) {
+				continue // made of the same pieces
+			}
+			b.open(path)
+			if strings.Contains("overview pipeline", name) {
+				b.do(chromedp.WaitReady(".uplot canvas"))
+			}
+			b.judge(look.name + ", " + name)
+			b.keep(name + "-" + look.name)
+		}
+	}
+}
+
+// TestOperatorMendsARecord: a failure is found, understood, mended and replayed.
+func TestOperatorMendsARecord(t *testing.T) {
+	s := newShop(t)
+	s.sell()
+	b := newBrowser(t, s)
+	b.open("/")
+	b.shows("Some records need you")
+	b.press("See what is wrong")
+	b.shows("total is no number")
+	b.press("Look")
+	b.do(chromedp.WaitReady(`input[name="id"]`))
+	b.press("A-4")
+	b.do(chromedp.WaitReady("#text"))
+	b.press("Replay") // as it is it fails again
+	b.shows("Did not come through")
+	b.enter("#text", `{"ref":"A-4","total":9,"email":"dag@example.test"}`)
+	b.press("Plan")
+	b.shows("Nothing was written. This is what would happen:")
+	if n := len(s.books.sales); n != 2 {
+		t.Fatalf("a plan wrote: %d sales", n)
+	}
+	b.press("Replay")
+	b.shows("It came through.")
+	if n := len(s.books.sales); n != 3 {
+		t.Errorf("%d sales", n)
+	}
+	b.press("Back to the failures")
+	b.shows("Nothing needs you")
+}
+
+// TestAdminChangesASetting changes a setting through its form, first to what is not allowed.
+func TestAdminChangesASetting(t *testing.T) {
+	s := newShop(t)
+	b := newBrowser(t, s)
+	b.open("/settings")
+	b.enter("#v-shop", "")
+	b.do(chromedp.Click(`form[action="/settings/shop"] button`))
+	b.shows("A shop has a name.")
+	b.enter("#v-shop", "Köprü & Sons")
+	b.do(chromedp.Click(`form[action="/settings/shop"] button`))
+	b.shows("Saved.")
+	b.open("/settings")
+	if got := evaluate[string](b, `document.querySelector("#v-shop").value`); got != "Köprü & Sons" {
+		t.Errorf("the form shows %q", got)
+	}
+	if text, _ := os.ReadFile(filepath.Join(s.dir, "kopru.vars.hcl")); string(text) != "shop = \"Köprü & Sons\"\n" {
+		t.Errorf("%s", text)
+	}
+}
+
+// TestNewsArrive: what happens is shown without anybody's asking.
+func TestNewsArrive(t *testing.T) {
+	s := newShop(t)
+	b := newBrowser(t, s)
+	b.open("/live")
+	b.shows("Nothing has happened yet")
+	s.sell()
+	b.shows("nothing was sold")
+}
