@@ -19,6 +19,7 @@ func Functions() []expr.Function {
 	l := &loader{project: &Project{}}
 	all := expr.Functions()
 	for _, f := range []expr.Function{l.envFunction(), l.fileFunction(), l.secretFunction()} {
+		f.Group = "From outside, when the project is loaded"
 		all[f.Name] = f
 	}
 	out := make([]expr.Function, 0, len(all))
@@ -52,6 +53,15 @@ func (l *loader) envFunction() expr.Function {
 	}
 }
 
+// unwrapped is an error about a file without the path, which stands in the text already.
+func unwrapped(err error) error {
+	var problem *fs.PathError
+	if errors.As(err, &problem) {
+		return problem.Err
+	}
+	return err
+}
+
 func (l *loader) fileFunction() expr.Function {
 	return expr.Function{
 		Name: "file", Doc: "The text of a file of the project.", Example: `file("greeting.txt")`, Result: `"hello"`,
@@ -62,10 +72,9 @@ func (l *loader) fileFunction() expr.Function {
 				return nil, fmt.Errorf("%q is no file inside the project", name)
 			}
 			l.project.Inputs = append(l.project.Inputs, name)
-			data, err := os.ReadFile(filepath.Join(l.project.Dir, name))
-			var problem *fs.PathError
-			if errors.As(err, &problem) {
-				return nil, fmt.Errorf("%s can't be read: %w", name, problem.Err)
+			data, err := os.ReadFile(filepath.Join(l.rootOf(name), name))
+			if err != nil {
+				return nil, fmt.Errorf("%s can't be read: %w", name, unwrapped(err))
 			}
 			return string(data), err
 		},

@@ -37,8 +37,10 @@ type Options struct {
 	// Detached is for an editor's machine: that env() and secret() have no values there is no mistake, and what depends
 	// on them is not judged. The project can't be run then.
 	Detached bool
-	MadeUp   bool              // look at nothing outside of the project: what env() would read is made up
-	Buffers  map[string][]byte // files of the project as an editor has them, by name, instead of those on the disk
+	// Templates are those that a use block can name without a path, nil = none.
+	Templates Templates
+	MadeUp    bool              // look at nothing outside of the project: what env() would read is made up
+	Buffers   map[string][]byte // files of the project as an editor has them, by name, instead of those on the disk
 
 	cursor *cursor
 }
@@ -86,7 +88,7 @@ func newLoader(dir string, opts Options) *loader {
 	l := &loader{
 		opts: opts, files: map[string]*hclsyntax.Body{}, functions: expr.Functions(),
 		project: &Project{Dir: dir, Files: map[string][]byte{}}, unparsed: map[string]bool{},
-		broken: map[string]bool{}, sensitive: map[string]bool{}, maps: map[string]bool{}, origins: map[string]hcl.Range{},
+		broken: map[string]bool{}, sensitive: map[string]bool{}, maps: map[string]bool{}, origins: map[string]hcl.Range{}, given: map[string]given{},
 	}
 	l.functions["env"], l.functions["file"], l.functions["secret"] = l.envFunction(), l.fileFunction(), l.secretFunction()
 	return l
@@ -149,6 +151,8 @@ type loader struct {
 	origins   map[string]hcl.Range // where variables have their values from
 	alone     bool                 // var and local can't be referred to now
 	unset     bool                 // env() or secret() had no value
+	given     map[string]given     // what templates' variables are given
+	bases     []string             // folders of templates
 	varied    map[string]any       // values that a test gives variables
 	variedAt  hcl.Range            // where it does
 }
@@ -176,7 +180,7 @@ func (l *loader) read(dir string) {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if e.IsDir() || !strings.HasSuffix(name, ".hcl") || strings.HasSuffix(name, ".vars.hcl") || strings.HasSuffix(name, TestFile) || strings.HasPrefix(name, ".") {
+		if e.IsDir() || !isProjectFile(name) {
 			continue
 		}
 		if body := l.parse(filepath.Join(dir, name), name); body != nil {
@@ -189,6 +193,7 @@ func (l *loader) read(dir string) {
 			Detail: "There is no *.hcl file in " + dir + ". Name the folder that holds your pipelines.",
 		})
 	}
+	l.use()
 }
 
 // unsaved is a file that is only in an editor yet.
@@ -303,7 +308,7 @@ func fromHCL(diags hcl.Diagnostics) diag.List {
 var blockTypes = map[string][]string{ // type → names of its labels
 	"require": {}, "variable": {"name"}, "locals": {}, "connection": {"connector", "name"}, "pipeline": {"name"},
 	"reconcile": {"name"},
-	"engine":    {},
+	"engine":    {}, "use": {"name"},
 }
 
 // sort gathers the top-level blocks of all files by type.

@@ -20,7 +20,7 @@ import (
 func (l *loader) variables(blocks []*hclsyntax.Block) {
 	l.vars = map[string]any{}
 	l.alone = true
-	given := l.givenFiles()
+	given := l.givenBy()
 	declared := map[string]*hclsyntax.Block{}
 	var inOrder []string
 	for _, block := range blocks {

@@ -2,31 +2,36 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/pipelines/expr"
 )
 
 func (c *cli) explainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain [CODE]",
-		Short: "Say what an error code means and what to do; without one, list them",
+		Use:   "explain [CODE|FUNCTION]",
+		Short: "Say what an error code means, or what a function does; without one, list them",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			functions := pipelines.Functions()
+			names := make([]string, len(functions))
+			for i, f := range functions {
+				names[i] = f.Name
+			}
 			if len(args) == 0 {
-				if c.json {
-					return c.printJSON(map[string]any{"codes": diag.Codes()})
-				}
-				for _, code := range diag.Codes() {
-					fmt.Fprintln(c.out, code)
-				}
-				return nil
+				return c.listExplained(names)
+			}
+			if i := slices.Index(names, args[0]); i >= 0 {
+				return c.explainFunction(functions[i])
 			}
 			help := diag.Explain(args[0])
 			if help == "" {
 				suggestion := ""
-				if closest := diag.Closest(args[0], diag.Codes()); closest != "" {
+				if closest := diag.Closest(args[0], slices.Concat(diag.Codes(), names)); closest != "" {
 					suggestion = fmt.Sprintf("; did you mean %q?", closest)
 				}
 				return fmt.Errorf("there is no code %q%s", args[0], suggestion)
@@ -38,4 +43,22 @@ func (c *cli) explainCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func (c *cli) listExplained(functions []string) error {
+	if c.json {
+		return c.printJSON(map[string]any{"codes": diag.Codes(), "functions": functions})
+	}
+	for _, name := range slices.Concat(diag.Codes(), functions) {
+		fmt.Fprintln(c.out, name)
+	}
+	return nil
+}
+
+func (c *cli) explainFunction(f expr.Function) error {
+	if c.json {
+		return c.printJSON(map[string]any{"function": f.Name, "help": f.Doc, "example": f.Example, "result": f.Result})
+	}
+	fmt.Fprintf(c.out, "%s\n  %s\n\n  %s\n  → %s\n", f.Name, f.Doc, f.Example, f.Result)
+	return nil
 }

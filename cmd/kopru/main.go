@@ -13,6 +13,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kopru-io/kopru/transforms"
 )
@@ -92,7 +93,13 @@ func (c *cli) root() *cobra.Command {
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "log what happens in detail")
 	flags.StringVar(&c.state, "state", "", "state database: a file or a postgres:// address (default: the project's engine block, else $KOPRU_STATE, else .kopru/state.db in the project)")
 	flags.StringArrayVar(&c.vars, "var", nil, "set a variable, `name=value` (may be repeated)")
-	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a *.vars.hcl `file` (may be repeated)")
+	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a *.vars.hcl `file`, also as --vars (may be repeated)")
+	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "vars" {
+			name = "var-file"
+		}
+		return pflag.NormalizedName(name)
+	})
 	root.AddCommand(
 		c.initCommand(),
 		c.validateCommand(),

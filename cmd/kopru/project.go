@@ -92,7 +92,7 @@ func (c *cli) options() (pipelines.Options, error) {
 		}
 		vars[name] = value
 	}
-	return pipelines.Options{Vars: vars, VarFiles: c.varFiles, Env: c.env, Version: version, Detached: c.detached}, nil
+	return pipelines.Options{Vars: vars, VarFiles: c.varFiles, Env: c.env, Version: version, Detached: c.detached, Templates: templates{}}, nil
 }
 
 // tell prints diagnostics; the error is exit code 2 when one of them is an error.

@@ -110,6 +110,9 @@ var catalogue = map[string]string{
 	"transform.pending":   "The script returned a promise that waits for something that will not come.",
 	"transform.crashed":   "The script engine failed. This is a mistake of ours; please report it with the script.",
 
+	"lang.no_template": "A use block names a template that is not there. source is a folder, such as \"../bridge\", or the name of " +
+		"a template that comes with kopru.",
+
 	// ---- tests
 	"test.failed": "Something is not as a test expects. Below its line stands what was expected (-) and what there is (+). " +
 		"Correct the pipeline, or the test when it is the test that is wrong; kopru test --update takes new snapshots.",

@@ -13,6 +13,7 @@ import (
 // Function is one that expressions may call.
 type Function struct {
 	Name     string
+	Group    string // in the reference
 	Doc      string // one sentence
 	Example  string // an expression that calls it
 	Result   string // what the example gives, as an expression; a test compares them

@@ -14,11 +14,23 @@ import (
 // Functions returns the library, by name.
 func Functions() map[string]Function {
 	out := map[string]Function{}
-	for _, list := range [][]Function{
-		textFunctions(), regexFunctions(), convertFunctions(), numberFunctions(), decimalFunctions(),
-		collectionFunctions(), timeFunctions(), languageFunctions(),
+	for _, group := range []struct {
+		name string
+		list []Function
+	}{
+		{"Texts", textFunctions()},
+		{"Texts", writingFunctions()},
+		{"Texts", regexFunctions()},
+		{"Types", convertFunctions()},
+		{"Numbers", numberFunctions()},
+		{"Numbers", decimalFunctions()},
+		{"Lists and objects", collectionFunctions()},
+		{"Lists and objects", nestedFunctions()},
+		{"Dates", timeFunctions()},
+		{"What is missing, and what is elsewhere", languageFunctions()},
 	} {
-		for _, f := range list {
+		for _, f := range group.list {
+			f.Group = group.name
 			out[f.Name] = f
 		}
 	}
@@ -70,6 +82,11 @@ func textFunctions() []Function {
 		text("base64encode", "Base64.", `base64encode("ab")`, `"YWI="`, func(s string) string {
 			return base64.StdEncoding.EncodeToString([]byte(s))
 		}),
+		texts("base64decode", "The text in Base64.", `base64decode("YWI=")`, `"ab"`, 1, String,
+			func(a []string) (any, error) {
+				data, err := base64.StdEncoding.DecodeString(a[0])
+				return string(data), err
+			}),
 		texts("trimprefix", "Without a prefix.", `trimprefix("SKU-1", "SKU-")`, `"1"`, 2, String,
 			func(a []string) (any, error) { return strings.TrimPrefix(a[0], a[1]), nil }),
 		texts("trimsuffix", "Without a suffix.", `trimsuffix("1 pcs", " pcs")`, `"1"`, 2, String,

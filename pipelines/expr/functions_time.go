@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // zones keeps time zones, which are files on disk.
@@ -46,7 +48,72 @@ func timeFunctions() []Function {
 				return known.format(args[1:], layout)
 			},
 		},
+		{
+			Name: "parsedate", Doc: "The day that a text says in a layout of YYYY MM DD; what it can't read fails.",
+			Example: `parsedate("DD-MM-YYYY", "31-01-2026")`, Result: `"2026-01-31"`, Min: 2, Max: 2, Returns: String, Call: parseDate,
+		},
+		{
+			Name: "dateadd", Doc: "A day so many days later, or earlier.", Example: `dateadd("2026-01-31", 14)`, Result: `"2026-02-14"`, Min: 2, Max: 2, Returns: String,
+			Call: func(args []any) (any, error) {
+				if args[0] == nil {
+					return nil, nil
+				}
+				day, err := dayOf(args[0])
+				n, ok := toIndex(args[1])
+				if err == nil && (!ok || n > mostDays || n < -mostDays) {
+					err = errors.New("the number of days is a whole number")
+				}
+				if err != nil {
+					return nil, err
+				}
+				return day.AddDate(0, 0, int(n)).Format(time.DateOnly), nil
+			},
+		},
+		{
+			Name: "datediff", Doc: "How many days the first day is after the second.", Example: `datediff("2026-03-01", "2026-02-27")`, Result: `2`, Min: 2, Max: 2, Returns: Number,
+			Call: func(args []any) (any, error) {
+				a, err := dayOf(args[0])
+				if err != nil {
+					return nil, err
+				}
+				b, err := dayOf(args[1])
+				if err != nil {
+					return nil, err
+				}
+				return record.Int(int64(a.Sub(b).Hours() / 24)), nil
+			},
+		},
 	}
+}
+
+const mostDays = 1_000_000
+
+// dayOf reads a day, or the day of a time as it is written.
+func dayOf(v any) (time.Time, error) {
+	s, _ := toText(v)
+	day, _, _ := strings.Cut(s, "T")
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return t, fmt.Errorf("%q is no day; write it like 2026-01-31", s)
+	}
+	return t, nil
+}
+
+func parseDate(args []any) (any, error) {
+	layout, ok := args[0].(string)
+	if args[1] == nil {
+		return nil, nil
+	}
+	s, ok1 := toText(args[1])
+	if !ok || !ok1 {
+		return nil, errors.New("parsedate takes a layout such as DD-MM-YYYY and a text")
+	}
+	goLayout := strings.NewReplacer("YYYY", "2006", "MM", "01", "DD", "02").Replace(layout)
+	t, err := time.Parse(goLayout, s)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not written like %s", s, layout)
+	}
+	return t.Format(time.DateOnly), nil
 }
 
 // format writes a point in time; args are the point and maybe the zone. Null stays null. A time without a zone is
