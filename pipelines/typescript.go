@@ -21,6 +21,7 @@ func (p *Project) TypeScript() string {
 	w.line("// Written by kopru types; the next one replaces it.")
 	w.line("")
 	w.text(std.Declarations())
+	w.text("\n" + std.TestDeclarations())
 	w.scripts(p)
 	w.line("")
 	w.line("declare const console: Record<\"log\" | \"info\" | \"debug\" | \"warn\" | \"error\", (...values: unknown[]) => void>;")

@@ -8,18 +8,18 @@ import (
 	"os"
 	"path/filepath"
 
-	bridge "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
+	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
 )
 
 // templates are those that come with kopru. Each is laid out once in the user's cache, where scripts can be bundled.
 type templates struct{}
 
 // Names lists them.
-func (templates) Names() []string { return []string{bridge.Name} }
+func (templates) Names() []string { return []string{shipped.Name} }
 
 // Dir is where a template's files are.
 func (templates) Dir(name string) (string, error) {
-	if name != bridge.Name {
+	if name != shipped.Name {
 		return "", fmt.Errorf("there is no template %q", name)
 	}
 	cache, err := os.UserCacheDir()
@@ -28,11 +28,11 @@ func (templates) Dir(name string) (string, error) {
 	}
 	sum := sha256.New()
 	files := map[string][]byte{}
-	err = fs.WalkDir(bridge.Files, ".", func(path string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(shipped.Files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		files[path], err = bridge.Files.ReadFile(path)
+		files[path], err = shipped.Files.ReadFile(path)
 		fmt.Fprintf(sum, "%s %d %s", path, len(files[path]), files[path])
 		return err
 	})

@@ -4,6 +4,7 @@ package std
 
 import (
 	"embed"
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -29,15 +30,23 @@ var (
 )
 
 // Declarations says in TypeScript what the library has, with the comments of its sources, for editors.
-func Declarations() string {
+func Declarations() string { return declarations("kopru/std", sources) }
+
+// TestDeclarations says what tests of scripts have.
+func TestDeclarations() string { return declarations("kopru/test", []string{"testing"}) }
+
+func declarations(module string, sources []string) string {
 	var out strings.Builder
-	out.WriteString("declare module \"kopru/std\" {\n")
-	for _, name := range sources {
-		for _, d := range declared(name) {
-			out.WriteString("  " + strings.ReplaceAll(d, "\n", "\n  ") + "\n\n")
+	fmt.Fprintf(&out, "declare module %q {\n", module)
+	for i, name := range sources {
+		for j, d := range declared(name) {
+			if i+j > 0 {
+				out.WriteByte('\n')
+			}
+			out.WriteString("  " + strings.ReplaceAll(d, "\n", "\n  ") + "\n")
 		}
 	}
-	return strings.TrimSuffix(out.String(), "\n") + "}\n"
+	return out.String() + "}\n"
 }
 
 // declared lists what one source offers, without its code.

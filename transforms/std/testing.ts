@@ -20,10 +20,11 @@ export function test(name: string, body: () => unknown): void {
 }
 
 /** The second argument of a transform, for a test. */
-export function context(options: TestContext = {}): any {
-  return __kopru.context(options);
+export function context(options?: TestContext): any {
+  return __kopru.context(options ?? {});
 }
 
+/** What can be said of a value. */
 export interface Expectation {
   /** The very same value; for numbers, Decimals, texts and null. */
   toBe(expected: unknown): void;
