@@ -13,7 +13,7 @@ func TestGuideCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := regexp.MustCompile("(?m)^kopru ([^#\n]*)|`kopru ([^`]*)`").FindAllStringSubmatch(string(guide), -1)
+	lines := regexp.MustCompile("(?m)^kopru ([a-z][^#\n]*)|`kopru ([a-z][^`]*)`").FindAllStringSubmatch(string(guide), -1)
 	if len(lines) < 10 {
 		t.Fatalf("%d commands in the guide", len(lines))
 	}
