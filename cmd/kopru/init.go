@@ -108,14 +108,12 @@ func (silent) several(_, _ string, _ []option, v []string) ([]string, error) {
 }
 func (silent) confirm(_, _ string, value bool) (bool, error) { return value, nil }
 
-const bridgeName = "mpluskassa-vismanet"
-
 func (w *wizard) run(ctx context.Context) error {
-	if w.given.Bridge != "" && w.given.Bridge != bridgeName {
-		return fmt.Errorf("there is no bridge %q; there is: %s", w.given.Bridge, bridgeName)
+	if w.given.Bridge != "" && w.given.Bridge != shipped.Name {
+		return fmt.Errorf("there is no bridge %q; there is: %s", w.given.Bridge, shipped.Name)
 	}
 	if _, err := w.ask.choose("Which systems?", "Kopru ships with these bridges.",
-		[]option{{bridgeName, "MplusKASSA and Visma.net"}}, bridgeName); err != nil {
+		[]option{{shipped.Name, "MplusKASSA and Visma.net"}}, shipped.Name); err != nil {
 		return err
 	}
 	if err := w.copyFiles(); err != nil {

@@ -1,9 +1,12 @@
-// Package bridge is the shipped bridge between MplusKASSA and Visma.net, as kopru init copies it.
+// Package bridge is the shipped bridge between MplusKASSA and Visma.net.
 package bridge
 
 import "embed"
 
-// Files are the bridge's pipelines and scripts.
+// Name is how a use block names the bridge.
+const Name = "mpluskassa-vismanet"
+
+// Files are its pipelines, scripts and tests, so that every kopru has them along.
 //
 //go:embed *.hcl *.ts *.json
 var Files embed.FS
