@@ -133,7 +133,7 @@ func (s *Store) entries(ctx context.Context, either []conditions, limit int) ([]
 // come nearly in the order of their times, so some twenty looks find it among a million, without an index to keep.
 func (s *Store) entryBefore(ctx context.Context, at time.Time, least int64) (int64, error) {
 	var low, high int64
-	err := s.query(ctx, "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM activity", nil,
+	err := s.query(ctx, "SELECT COALESCE((SELECT MIN(id) FROM activity), 0), COALESCE((SELECT MAX(id) FROM activity), 0)", nil,
 		func(rows *sql.Rows) error { return rows.Scan(&low, &high) })
 	low = max(low-1, least)
 	for err == nil && low < high {
