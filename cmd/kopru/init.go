@@ -338,7 +338,11 @@ func (w *wizard) settle(ctx context.Context) error {
 	file.setSetting(settings["flows"], flows)
 	lists := &lists{ctx: ctx, p: p, known: map[shipped.List][]option{}}
 	for _, name := range slices.Sorted(maps.Keys(w.given.Settings)) {
-		file.setSetting(settings[name], w.given.Settings[name])
+		v := w.given.Settings[name]
+		if text, ok := v.(typed); ok {
+			v = text.of(settings[name])
+		}
+		file.setSetting(settings[name], v)
 	}
 	for _, choice := range shipped.Choices {
 		s := settings[choice.Setting]

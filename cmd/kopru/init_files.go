@@ -110,13 +110,20 @@ func (a *answers) add(keep string, flows, set []string) error {
 		if a.Settings == nil {
 			a.Settings = map[string]any{}
 		}
-		a.Settings[name] = valueOf(text)
+		a.Settings[name] = typed(text)
 	}
 	return nil
 }
 
-// valueOf is an expression without names, or else the text as it is.
-func valueOf(text string) any {
+// typed is the value of a setting as a flag gives it.
+type typed string
+
+// of is the text as it is for a setting that is a text, else an expression.
+func (t typed) of(s *setting) any {
+	text := string(t)
+	if _, isText := s.value.(string); isText {
+		return text
+	}
 	e, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
 	if diags.HasErrors() || len(e.Variables()) > 0 {
 		return text
