@@ -52,10 +52,9 @@ func TestWizard(t *testing.T) {
 	w.answer("employee_number", "\r")
 	w.answer("order_type", "\r")
 	w.answer("return_order_type", "\r")
-	for range 3 {
-		w.answer("vat_categories of", "\r")
-	}
-	for _, name := range []string{"vat_zone", "customer_class_person", "customer_class_company", "credit_terms", "warehouse", "item_class"} {
+	for _, name := range []string{
+		"vat_categories of 0", "vat_categories of 9", "vat_categories of 21", "vat_zone", "customer_class_person", "customer_class_company", "credit_terms", "warehouse", "item_class",
+	} {
 		w.answer(name, "\r")
 	}
 	w.answer("Plan on real data?", "\r")
