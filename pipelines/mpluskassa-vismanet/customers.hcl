@@ -125,7 +125,7 @@ pipeline "customers" {
       name   = record.name
       active = record.status != "Inactive"
       company = (record.customerClassId == var.customer_class_company ||
-        record.customerClassId != var.customer_class_person && (record.vatRegistrationId != null || record.corporateId != null))
+      record.customerClassId != var.customer_class_person && (record.vatRegistrationId != null || record.corporateId != null))
       person    = try(record.mainContact.attention, null)
       phone     = try(record.mainContact.phone1, null)
       mobile    = try(record.mainContact.phone2, null)

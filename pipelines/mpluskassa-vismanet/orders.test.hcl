@@ -4,6 +4,7 @@ locals {
   # An order as the till gives it: three at 4.99 with 21 % VAT, for a person who is new.
   order = {
     orderId         = "ord-1"
+    relationNumber  = 501
     orderNumber     = { year = 2026, number = 17 }
     entryTimestamp  = "2026-03-14T10:02:11"
     financialDate   = "2026-03-14"

@@ -29,7 +29,7 @@ reconcile "orders" {
     vat = [for l in coalesce(record.orderLines, []) : {
       rate = lookup(local.vat_rates, coalesce(l.taxCategoryId, "none"), "0")
       net = (record.type == var.return_order_type || l.operation == "Receipt" ? -1 : 1) * (
-        round(l.quantity * l.unitPrice - coalesce(l.discountAmount, 0), 2))
+      round(l.quantity * l.unitPrice - coalesce(l.discountAmount, 0), 2))
     }]
   }
 }
