@@ -8,6 +8,7 @@ variable "flows" {
 
   validation {
     condition = length([for f in var.flows : f if !contains([
+      "order_status",
       "orders",
       "orders_to_till",
       "products",
@@ -18,7 +19,7 @@ variable "flows" {
       "customers",
       "customers-to-books",
     ], f)]) == 0
-    error_message = "The flows are: orders, orders_to_till, products, products_from_till, categories, categories_from_till, stock, customers, customers-to-books."
+    error_message = "The flows are: order_status, orders, orders_to_till, products, products_from_till, categories, categories_from_till, stock, customers, customers-to-books."
   }
 }
 

@@ -29,9 +29,11 @@ func orderEntity(s schema) *protocol.Entity {
 	}
 	fields = append(fields, sdk.Object("relation",
 		"The order's relation, with with_relation; null when there is none with its number.", 0, inside(s.described("Relation"), 0)...))
+	fields = append(fields, sdk.Object(deliveredField, "How much is delivered of each line, by lineId, such as {\"…\": 2}. "+
+		"Setting it delivers what is missing, on a packing slip; those left out stay as they are.", sdk.OnUpdate))
 	return &protocol.Entity{
 		Name: "order", IdField: "orderId", Fields: fields, Concurrency: 2,
-		Description: "Orders with their lines. A change can only cancel one.",
+		Description: "Orders with their lines. A change can deliver one, or cancel it.",
 		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
 		SourceOptions: orderOptions(),
 		SinkOptions: []*protocol.Attribute{

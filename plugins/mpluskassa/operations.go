@@ -21,6 +21,7 @@ func operations() map[string]operation {
 		{name: "createOrder", answer: "CreateOrderResponse", result: true, write: true},
 		{name: "createOrderV3", answer: "CreateOrderV3Response", result: true, write: true},
 		{name: "cancelOrder", answer: "CancelOrderResponse", result: true, write: true},
+		{name: "deliverOrderV2", answer: "DeliverOrderV2Response", result: true, write: true},
 		{name: "getRelations", answer: "GetRelationsResponse"},
 		{name: "createRelation", answer: "CreateRelationResponse", result: true, write: true},
 		{name: "updateRelation", answer: "UpdateRelationResponse", result: true, write: true},
@@ -79,6 +80,15 @@ func requestTypes() schema {
 			f("idempotencyKey", text, 0, "").required(), obj("order", "Order", 0, "").required(),
 		},
 		"cancelOrder": {f("orderId", text, 0, "").required()},
+
+		"deliverOrderV2":        request("DeliverOrderV2Request"),
+		"DeliverOrderV2Request": {obj("orderDelivery", "OrderDelivery", 0, "").required()},
+		"OrderDelivery": {
+			f("orderId", text, 0, "").required(), many("lineList", "line", "OrderDeliveryLine", 0, "").required(),
+		},
+		"OrderDeliveryLine": {
+			f("lineId", text, 0, "").required(), f("quantity", quantity, 0, "").scaledBy("decimalPlaces").required(),
+		},
 
 		"getRelations":        request("GetRelationsRequest"),
 		"GetRelationsRequest": markers(each("relationNumbers", "", long, 0, "")),
@@ -154,6 +164,9 @@ func answerTypes() schema {
 		"CreateOrderResponse":   {result, obj("info", "CreateOrderInfo", 0, ""), message},
 		"CreateOrderV3Response": {f("idempotencyResult", text, 0, ""), result, message, obj("info", "CreateOrderInfo", 0, "")},
 		"CancelOrderResponse":   {result, f("message", text, 0, "")},
+		"DeliverOrderV2Response": {
+			result, f("packingSlipId", ident, 0, ""), f("invoiceId", ident, 0, ""), message,
+		},
 
 		"GetRelationsResponse":   {many("relationList", "relation", "Relation", 0, "")},
 		"CreateRelationResponse": {result, f("relationNumber", long, 0, ""), marker, message},

@@ -57,6 +57,10 @@ func outcomes() map[string]outcome {
 		"FIND-RELATION-RESULT-OK":        {},
 		"FIND-RELATION-RESULT-NOT-FOUND": {missing, "relation_not_found", "there is no such relation"},
 
+		"DELIVER-ORDER-V2-RESULT-OK":                {},
+		"DELIVER-ORDER-V2-RESULT-ALREADY-DELIVERED": {conflict, "already_delivered", "the order is delivered already"},
+		"DELIVER-ORDER-V2-RESULT-FAILED":            {invalid, "delivery_refused", "MplusKASSA refuses the delivery"},
+
 		"CREATE-RELATION-RESULT-OK":     {},
 		"CREATE-RELATION-RESULT-FAILED": {invalid, "relation_refused", "MplusKASSA refuses the relation"},
 		"CREATE-RELATION-RESULT-FAILED-RELATION-NUMBER-ALREADY-TAKEN": {

@@ -73,6 +73,10 @@ func (c *client) writable(entity, of string, operation protocol.Operation, field
 		return nil // the request's own schema judges
 	}
 	switch entity {
+	case "order":
+		if operation == opUpdate {
+			fields = without(fields, deliveredField)
+		}
 	case "article":
 		fields = without(fields, "customFields", "groupNumbers")
 		if operation == opCreate {
@@ -162,12 +166,7 @@ func (c *connection) writeOrder(
 	ctx context.Context, op sdk.Op, fields map[string]any, options sdk.Config,
 ) (string, *answer, error) {
 	if op.Operation == opUpdate {
-		if fields["cancelState"] != stateCancelled {
-			return op.ID, nil, sdk.Invalid("mpluskassa.read_only_field",
-				"an order can only be cancelled: cancelState = %q", stateCancelled).At("cancelState")
-		}
-		a, err := c.call(ctx, "cancelOrder", map[string]any{"orderId": op.ID})
-		return op.ID, a, err
+		return c.updateOrder(ctx, op.ID, fields)
 	}
 	for field, option := range map[string]string{
 		"employeeNumber": "employee", "vatMethod": "vat_method",
@@ -188,6 +187,25 @@ func (c *connection) writeOrder(
 		id = info.value("orderId")
 	}
 	return c.made(op, "createOrder", a, id)
+}
+
+// updateOrder delivers an order or cancels it: nothing else of one can be changed.
+func (c *connection) updateOrder(ctx context.Context, id string, fields map[string]any) (string, *answer, error) {
+	delivered, delivers := fields[deliveredField].(map[string]any)
+	cancels := fields["cancelState"] == stateCancelled
+	if !cancels && (fields["cancelState"] != nil || !delivers) {
+		return id, nil, sdk.Invalid("mpluskassa.read_only_field",
+			"an order can only be delivered or cancelled: cancelState = %q", stateCancelled).At("cancelState")
+	}
+	var a *answer
+	var err error
+	if delivers {
+		a, err = c.deliver(ctx, id, delivered)
+	}
+	if cancels && err == nil {
+		a, err = c.call(ctx, "cancelOrder", map[string]any{"orderId": id})
+	}
+	return id, a, err
 }
 
 // createOrder uses the call that can be repeated without making two orders, where the installation has it.

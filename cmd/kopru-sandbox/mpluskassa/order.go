@@ -43,8 +43,11 @@ func (t *till) orderElement(o *order, withLines bool) *element {
 
 func (t *till) states(o *order) []*element {
 	delivery, cancel, complete := "NOTHING", "NOTHING", "NOTHING"
-	if o.Delivered {
+	switch {
+	case o.Delivered:
 		delivery = "COMPLETE"
+	case len(o.delivered) > 0:
+		delivery = "PARTIAL"
 	}
 	if o.Cancelled {
 		cancel = "COMPLETE"
@@ -107,6 +110,9 @@ func (t *till) line(o *order, l *shop.Line) *element {
 	data := el("data", t.quantity("quantity", "decimalPlaces", l.Quantity)...)
 	none := shop.Quantity{Scale: l.Quantity.Scale}
 	delivered, cancelled := none, none
+	if q, some := o.delivered[l.ID]; some {
+		delivered = q
+	}
 	if o.Delivered {
 		delivered = l.Quantity
 	}

@@ -38,7 +38,8 @@ type order struct {
 	*shop.Order
 	marker           int64
 	changes, version int
-	reserved         bool // its goods are reserved
+	reserved         bool                     // its goods are reserved
+	delivered        map[string]shop.Quantity // of lines, by their id, while the order is not delivered as a whole
 }
 
 func newTill(s *shop.Shop, opts Options) *till {
@@ -140,7 +141,8 @@ func (t *till) handlers() map[string]handler {
 		"getOrdersByExtOrderIds": t.getOrdersByExtOrderIDs,
 		"createOrder":            t.createOrder, "createOrderV2": t.createOrderV2, "createOrderV3": t.createOrderV3,
 		"updateOrder": t.updateOrder, "cancelOrder": t.cancelOrder, "cancelOrderV2": t.cancelOrderV2,
-		"getRelations": t.getRelations, "getRelation": t.getRelation, "findRelation": t.findRelation,
+		"deliverOrderV2": t.deliverOrderV2,
+		"getRelations":   t.getRelations, "getRelation": t.getRelation, "findRelation": t.findRelation,
 		"findRelationV2": t.findRelationV2,
 		"createRelation": t.createRelation, "updateRelation": t.updateRelation,
 		"getProducts": t.getProducts, "createProduct": t.createProduct, "updateProduct": t.updateProduct,
