@@ -6,7 +6,7 @@ locals {
 }
 
 reconcile "orders" {
-  description = "The till's orders against Visma.net's sales orders"
+  description = "The till's orders against Visma.net's sales orders, invoices and credit notes"
   timezone    = var.timezone
   pipelines   = ["orders"]
 
@@ -30,6 +30,31 @@ reconcile "orders" {
       rate = lookup(local.vat_rates, coalesce(l.taxCategoryId, "none"), "0")
       net = (record.type == var.return_order_type || l.operation == "Receipt" ? -1 : 1) * (
       round(l.quantity * l.unitPrice - coalesce(l.discountAmount, 0), 2))
+    }]
+  }
+
+  # Orders that were booked as invoices; those made of sales orders have no reference of the till.
+  target "customer_invoice" {
+    connection = vismanet.books
+    keep       = coalesce(record.externalReference, "none") != "none"
+    key        = trimsuffix(record.externalReference, "-C")
+    day        = record.documentDate
+    amount     = record.amountInCurrency
+    vat = [for l in coalesce(record.invoiceLines, []) : {
+      rate = lookup(local.vat_rates, coalesce(l.vatCodeId, "none"), "0")
+      net  = l.amountInCurrency
+    }]
+  }
+
+  target "credit_note" {
+    connection = vismanet.books
+    keep       = coalesce(record.externalReference, "none") != "none"
+    key        = trimsuffix(record.externalReference, "-C")
+    day        = record.documentDate
+    amount     = -record.amountInCurrency
+    vat = [for l in coalesce(record.lines, []) : {
+      rate = lookup(local.vat_rates, coalesce(l.vatCodeId, "none"), "0")
+      net  = -l.amountInCurrency
     }]
   }
 }
