@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -313,20 +312,16 @@ func (s *Store) settleCame(ctx context.Context, tx *sql.Tx, st Settlement) error
 	pipelines := map[string]bool{}
 	for target, matches := range byTarget {
 		for part := range slices.Chunk(matches, 500) {
-			rows, err := tx.QueryContext(ctx, s.rebind("UPDATE held SET queued_at = ?, from_step = '' WHERE status = 'parked' AND queued_at = 0 "+
-				"AND wait_target = ? AND wait_match IN ("+marks(len(part))+") RETURNING pipeline"),
-				append([]any{time.Now().UnixMilli(), target}, part...)...)
-			if err != nil {
-				return err
-			}
-			for rows.Next() {
+			query := s.rebind("UPDATE held SET queued_at = ?, from_step = '' WHERE status = 'parked' AND queued_at = 0 " +
+				"AND wait_target = ? AND wait_match IN (" + marks(len(part)) + ") RETURNING pipeline")
+			args := append([]any{time.Now().UnixMilli(), target}, part...)
+			err := scanAll(ctx, tx, query, args, func(rows *sql.Rows) error {
 				var pipeline string
-				if err := rows.Scan(&pipeline); err != nil {
-					return errors.Join(err, rows.Close())
-				}
+				err := rows.Scan(&pipeline)
 				pipelines[pipeline] = true
-			}
-			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}

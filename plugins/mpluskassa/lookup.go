@@ -289,13 +289,6 @@ func isCode(err error, code string) bool {
 	return errors.As(err, &f) && f.Code == code
 }
 
-func present(m map[string]any) []map[string]any {
-	if len(m) == 0 {
-		return nil
-	}
-	return []map[string]any{m}
-}
-
 func orElse(id string, v any) string {
 	if id != "" {
 		return id
