@@ -139,7 +139,7 @@ engine {
 			t.Errorf("%q is not known as a secret", secret)
 		}
 	}
-	if p := load(t, "\n-- main.hcl --\nlocals {}\n"); p.Engine != (pipelines.Engine{Drain: pipelines.DefaultDrain}) {
+	if p := load(t, "\n-- main.hcl --\nlocals {}\n"); p.Engine != (pipelines.Engine{Drain: pipelines.DefaultDrain, Listen: pipelines.DefaultListen}) {
 		t.Errorf("without an engine block: %+v", p.Engine)
 	}
 }

@@ -76,7 +76,7 @@ func (c *cluster) live() {
 		n.wire.mend()
 		n.stalled.Store(false)
 	}
-	c.system.fault = nil
+	c.calm.Store(true)
 	_ = pauseFor(ctx, time.Duration(c.rng.Int64N(int64(lease))))
 	for _, n := range c.nodes {
 		n.end()

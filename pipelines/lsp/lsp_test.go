@@ -165,7 +165,7 @@ func (e *editor) completion(t *testing.T) {
 		"entities":         {"source \"ord|\"", "source \"order\"", "order article_group", "sales_order"},
 		"sink fields":      {"name = \"x\"\n      vat|", "name = \"x\"", "vatRegistrationId", "every"},
 		"match fields":     {"match = { em| }", "match      = { email = \"a@example.com\" }", "email", "mainAddress"},
-		"words":            {"missing = \"|\"\n    match", "match  ", "park dead_letter skip", "null"},
+		"words":            {"missing = \"|\"\n    match", "match  ", "park dead_letter skip null", "first"},
 		"scripts":          {"script = \"|\"", "script = \"t.ts\"", "t.ts", "main.hcl"},
 	} {
 		text := strings.Replace(edited, row.of, row.instead, 1)
