@@ -1,3 +1,5 @@
+//go:build !race
+
 package transforms
 
 import "golang.org/x/sys/unix"
