@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,19 +97,28 @@ func (s telling) Writer(_ context.Context, start *protocol.WriteStart) (run.Writ
 type tellingWriter struct{ tableWriter }
 
 func (w *tellingWriter) Write(ctx context.Context, ops []*protocol.Op) (*protocol.WriteResults, error) {
-	before := len(w.system.writes)
+	before := len(w.system.written())
 	results, err := w.tableWriter.Write(ctx, ops)
-	for _, written := range w.system.writes[before:] {
+	for _, written := range w.system.written()[before:] { // others' too: that one more than once is told does no harm
 		w.system.tell(written[strings.LastIndex(written, " ")+1:])
 	}
 	return results, err
 }
 
+// written lists all writes so far.
+func (s *system) written() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
+}
+
 // tell puts a customer into the feed as it is now.
 func (s *system) tell(id string) {
-	for _, r := range s.rows("customer") {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.tables["customer"] {
 		if r.id == id {
-			s.put(id, r.fields)
+			s.enter(id, r.fields)
 		}
 	}
 }

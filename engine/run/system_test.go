@@ -93,12 +93,17 @@ func (s *system) misbehave(op, entity string) fault {
 
 // put appends a change to the feed; fields alternate names and values.
 func (s *system) put(key string, fields map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enter(key, fields)
+}
+
+// enter appends a change to the feed, with the lock.
+func (s *system) enter(key string, fields map[string]any) {
 	data, err := record.Encode(fields)
 	if err != nil {
 		panic(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.feed = append(s.feed, change{key: key, payload: string(data), at: minute(len(s.feed))})
 	s.latest[key] = string(data)
 }
