@@ -117,33 +117,7 @@ func (f *formatter) file(path string) error {
 	if f.check || f.diff {
 		return nil
 	}
-	return replace(path, out)
-}
-
-// replace writes a file so that it is the old or the new one, whatever happens meanwhile.
-func replace(path string, text []byte) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	next, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = next.Write(text)
-	if closeErr := next.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Chmod(next.Name(), info.Mode().Perm())
-	}
-	if err == nil {
-		err = os.Rename(next.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(next.Name())
-	}
-	return err
+	return pipelines.ReplaceFile(path, out, 0o644)
 }
 
 func (f *formatter) stdin() error {

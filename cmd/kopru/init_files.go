@@ -244,7 +244,7 @@ func openSettings(path string) (*settingsFile, error) {
 }
 
 func (f *settingsFile) save() error {
-	return os.WriteFile(f.path, hclwrite.Format(f.file.Bytes()), 0o644)
+	return pipelines.ReplaceFile(f.path, hclwrite.Format(f.file.Bytes()), 0o644)
 }
 
 // setSetting writes an answer down, unless it says what holds anyway.

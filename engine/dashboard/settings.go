@@ -91,7 +91,7 @@ func (r *room) change(ctx context.Context, values map[string]*string) error {
 	if diags.HasErrors() {
 		return r.asMistakes(diags)
 	}
-	if err := replaceFile(path, after); err != nil {
+	if err := pipelines.ReplaceFile(path, after, 0o640); err != nil {
 		return err
 	}
 	for _, name := range sortedKeys(values) {
@@ -176,22 +176,4 @@ func (r *room) asMistakes(diags diag.List) error {
 		m.list = append(m.list, p)
 	}
 	return m
-}
-
-// replaceFile puts a text in a file's place, whole or not at all.
-func replaceFile(path string, text []byte) error {
-	mode := fs.FileMode(0o640)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".kopru-settings-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name()) //nolint:errcheck // it is renamed by then
-	_, err = file.Write(text)
-	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }
