@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"golang.org/x/tools/txtar"
 
 	"github.com/kopru-io/kopru/pipelines"
 )
@@ -88,21 +87,7 @@ func TestBridgeIsFormatted(t *testing.T) {
 // FuzzFormat: whatever a file holds, nothing panics, a second pass changes nothing, and the text that is still one means
 // the same.
 func FuzzFormat(f *testing.F) {
-	paths, err := filepath.Glob("testdata/wrong/*.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
-		archive, err := txtar.ParseFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, file := range archive.Files {
-			if filepath.Ext(file.Name) == ".hcl" {
-				f.Add(file.Data)
-			}
-		}
-	}
+	seed(f)
 	for _, text := range []string{
 		"a = <<A\n x\n\n\n${ \n1 }\n\nA\n", "a = [ # c\n\n1,\n\n\n2 ]\r\nb {\r\n}\r\nc {\n\n}\n", "a = \"${ b\n}\"\n/* x\n\n\n */ b = 1", "\ufeffa = 1",
 		"a = {\n\n  b = 1, c = (\n\n 2 )\n\n}\n", "b {\n  x = 1 }\nc {}\nd {\n} # e\nf {\n}/**/\n", "#a\n\n\n#b\n\n\n\na=1//c\n\n/**/",

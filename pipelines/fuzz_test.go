@@ -12,8 +12,9 @@ import (
 	"github.com/kopru-io/kopru/pipelines/diag"
 )
 
-// FuzzLoad: whatever a file holds, nothing panics, and every diagnostic has a code and stands in the file.
-func FuzzLoad(f *testing.F) {
+// seed begins with the HCL files of all wrong projects.
+func seed(f *testing.F) {
+	f.Helper()
 	paths, err := filepath.Glob("testdata/wrong/*.txtar")
 	if err != nil {
 		f.Fatal(err)
@@ -29,6 +30,11 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	}
+}
+
+// FuzzLoad: whatever a file holds, nothing panics, and every diagnostic has a code and stands in the file.
+func FuzzLoad(f *testing.F) {
+	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		check(t, data)
 	})

@@ -26,20 +26,7 @@ var appending = []check{
 	{
 		id: "append.cut_back", level: Exact, on: eachWrite, applies: readBack,
 		promise: "who begins at a position finds the target as it was there: what came after it is gone",
-		try: func(ctx context.Context, t *trial) {
-			c := t.connect(ctx, t.host)
-			w := t.append(ctx, c, "")
-			kept := t.appendBatch(ctx, w)
-			standing := t.standing(ctx, c)
-			t.appendBatch(ctx, w) // never settled
-			_ = w.Close()
-			w = t.append(ctx, c, kept)
-			t.appendBatch(ctx, w)
-			_ = w.Close()
-			if got := t.standing(ctx, c); got != standing+2 {
-				t.failf("with %d records at the position, and two more written, it has %d", standing, got)
-			}
-		},
+		try:     func(ctx context.Context, t *trial) { cutBack(ctx, t, t.host, func() {}) },
 	},
 	{
 		id: "append.killed", level: Enduring, on: eachWrite, applies: readBack,
@@ -47,20 +34,7 @@ var appending = []check{
 		try: func(ctx context.Context, t *trial) {
 			h := t.newHost(0)
 			defer h.Close()
-			c := t.connect(ctx, h)
-			w := t.append(ctx, c, "")
-			kept := t.appendBatch(ctx, w)
-			standing := t.standing(ctx, c)
-			t.appendBatch(ctx, w)
-			kill(t.pid(h))
-			_ = w.Close()
-			c = t.connect(ctx, t.host)
-			w = t.append(ctx, c, kept)
-			t.appendBatch(ctx, w)
-			_ = w.Close()
-			if got := t.standing(ctx, c); got != standing+2 {
-				t.failf("with %d records at the position, and two more written, it has %d", standing, got)
-			}
+			cutBack(ctx, t, h, func() { kill(t.pid(h)) })
 		},
 	},
 }
@@ -80,6 +54,24 @@ func readBack(j *judge, s subject) string {
 		return "it can't be read back"
 	}
 	return ""
+}
+
+// cutBack writes a batch that is settled and one that is not, lets happen what may in between, and goes on from the first.
+func cutBack(ctx context.Context, t *trial, h *host.Host, between func()) {
+	c := t.connect(ctx, h)
+	w := t.append(ctx, c, "")
+	kept := t.appendBatch(ctx, w)
+	standing := t.standing(ctx, c)
+	t.appendBatch(ctx, w) // never settled
+	between()
+	_ = w.Close()
+	c = t.connect(ctx, t.host)
+	w = t.append(ctx, c, kept)
+	t.appendBatch(ctx, w)
+	_ = w.Close()
+	if got := t.standing(ctx, c); got != standing+2 {
+		t.failf("with %d records at the position, and two more written, it has %d", standing, got)
+	}
 }
 
 func (t *trial) append(ctx context.Context, c *host.Connection, position string) *host.Writer {

@@ -132,13 +132,14 @@ func (t *trial) start(cursor string) *protocol.ReadStart {
 	return &protocol.ReadStart{Entity: t.read.Entity, Cursor: cursor, Options: options, BatchSize: batchSize}
 }
 
+// readFrom reads to the end, or to a failure: then it returns what came before it too.
 func (t *trial) readFrom(ctx context.Context, c *host.Connection, cursor string) (*whole, error) {
+	got := &whole{}
 	stream, err := c.Read(ctx, t.start(cursor))
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	defer func() { _ = stream.Close() }()
-	got := &whole{}
 	for {
 		b, err := stream.Next()
 		if errors.Is(err, io.EOF) {
@@ -159,16 +160,9 @@ func (t *trial) readFrom(ctx context.Context, c *host.Connection, cursor string)
 func (t *trial) mustRead(ctx context.Context, cursor string) *whole {
 	got, err := t.readFrom(ctx, t.connect(ctx, t.host), cursor)
 	if err != nil {
-		t.fatalf("the read failed after %d records: %v", len(got.recordsOrNone()), err)
+		t.fatalf("the read failed after %d records: %v", len(got.records), err)
 	}
 	return got
-}
-
-func (w *whole) recordsOrNone() []*protocol.Record {
-	if w == nil {
-		return nil
-	}
-	return w.records
 }
 
 func resume(ctx context.Context, t *trial) {
