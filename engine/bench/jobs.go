@@ -57,6 +57,18 @@ func jobs() map[string]job {
 
 // posting sends what the script makes of orders to an endpoint.
 func posting(url string) string {
+	return toEndpoint(url, `
+  transform "shape" { script = "order.ts" }
+
+  sink "order" {
+    connection = post.there
+    create     = true
+  }
+`)
+}
+
+// toEndpoint is a pipeline from in.jsonl through steps that may use the connection post.there.
+func toEndpoint(url, steps string) string {
 	return `
 connection "file" "from" {
   path = "."
@@ -72,14 +84,7 @@ pipeline "bench" {
     entity     = "in.jsonl"
     key        = "id"
   }
-
-  transform "shape" { script = "order.ts" }
-
-  sink "order" {
-    connection = post.there
-    create     = true
-  }
-}
+` + steps + `}
 `
 }
 
@@ -122,28 +127,12 @@ pipeline "bench` + n + `" {
 
 // things brings orders into a system that can't be asked what it has: intents and links are all that is known.
 func things(url string) string {
-	return `
-connection "file" "from" {
-  path = "."
-}
-
-connection "post" "there" {
-  url = "` + url + `"
-}
-
-pipeline "bench" {
-  source "in" {
-    connection = file.from
-    entity     = "in.jsonl"
-    key        = "id"
-  }
-
+	return toEndpoint(url, `
   sink "thing" {
     connection = post.there
     set        = { id = record.id, number = record.number, date = record.date, currency = record.currency }
   }
-}
-`
+`)
 }
 
 const mapping = `

@@ -202,25 +202,37 @@ func (s *Server) patchOrder(w http.ResponseWriter, r *http.Request) {
 
 // patchRelation changes fields of a relation; the names are those of the contract.
 func (s *Server) patchRelation(w http.ResponseWriter, r *http.Request) {
-	var fields map[string]any
-	if !receive(w, r, &fields) {
+	number, change, ok := s.patch(w, r, "Relation", readOnlyRelation())
+	if !ok {
 		return
 	}
-	change, err := s.change("Relation", fields, readOnlyRelation())
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rel := s.till.relation(number)
-	if err != nil || rel == nil {
+	if rel == nil {
 		send(w, http.StatusNotFound, map[string]string{"error": "no such relation"})
 		return
 	}
 	s.till.changeRelation(rel, change)
 	send(w, http.StatusOK, map[string]any{"number": number, "sync_marker": rel.num("syncMarker")})
+}
+
+// patch takes the fields of a type that are to change, and the number of the thing whose they are; 0, which nothing has,
+// when it is none. What is wrong with the fields was answered.
+func (s *Server) patch(w http.ResponseWriter, r *http.Request, of string, readOnly []string) (number int64, change *element, ok bool) {
+	var fields map[string]any
+	if !receive(w, r, &fields) {
+		return 0, nil, false
+	}
+	change, err := s.change(of, fields, readOnly)
+	if err != nil {
+		refuse(w, err)
+		return 0, nil, false
+	}
+	if number, err = strconv.ParseInt(r.PathValue("number"), 10, 64); err != nil {
+		number = 0
+	}
+	return number, change, true
 }
 
 // change makes an element of fields of a type.

@@ -72,20 +72,14 @@ func (t *till) summary(p, a *element) articleSummary {
 
 // patchArticle changes fields of an article, as when somebody does so in the till; the names are those of the contract.
 func (s *Server) patchArticle(w http.ResponseWriter, r *http.Request) {
-	var fields map[string]any
-	if !receive(w, r, &fields) {
+	number, change, ok := s.patch(w, r, "Article", readOnlyArticle())
+	if !ok {
 		return
 	}
-	change, err := s.change("Article", fields, readOnlyArticle())
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, p := s.till.article(number)
-	if err != nil || a == nil {
+	if a == nil {
 		send(w, http.StatusNotFound, map[string]string{"error": "no such article"})
 		return
 	}
