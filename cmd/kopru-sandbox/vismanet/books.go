@@ -21,6 +21,7 @@ type books struct {
 	contacts   *shelf[*contact]
 	items      *shelf[*item]
 	orders     *shelf[*order]
+	searched   []searched // of the orders; nil = to be made anew
 	shipments  *shelf[*shipment]
 	payments   *shelf[*payment]
 	attributes []*attribute

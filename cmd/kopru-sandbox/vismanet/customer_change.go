@@ -31,6 +31,9 @@ func (s *Server) changeCustomer(c *customer, v values, isNew bool) []flaw {
 	change(c.plain, v, customerTexts+" "+customerFlags+" "+customerIntegers+" creditVerification statementType note")
 	if v.text("name") != "" {
 		c.name = v.text("name")
+		if !isNew {
+			s.books.searched = nil
+		}
 	}
 	if v.text("status") != "" {
 		c.status = v.text("status")

@@ -3,6 +3,7 @@ package vismanet
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -114,11 +115,35 @@ func (b *books) addOrder(o *order) {
 	b.orders.put(o)
 	b.ordersByRefNo.add(o.refNo, o)
 	b.book(o, sum)
+	if b.searched != nil {
+		b.searched = append(b.searched, o.searched())
+	}
+}
+
+// searched is an order with the texts that the free filter of the list looks at, in lower case.
+type searched struct {
+	order *order
+	text  string
+}
+
+func (o *order) searched() searched {
+	return searched{o, strings.ToLower(strings.Join([]string{o.number, o.customerOrder, o.customer.name}, "\n"))}
+}
+
+// searchable is every order, ready to be searched: a large shop looks for one at each order it sends.
+func (b *books) searchable() []searched {
+	if b.searched == nil {
+		for _, o := range b.orders.all {
+			b.searched = append(b.searched, o.searched())
+		}
+	}
+	return b.searched
 }
 
 // replaceOrder puts a changed copy in the place of the order.
 func (b *books) replaceOrder(o, changed *order) {
 	b.ordersByRefNo.drop(o.refNo, o)
+	b.searched = nil
 	b.book(o, difference)
 	*o = *changed
 	b.touch(&o.stamp)
@@ -128,6 +153,7 @@ func (b *books) replaceOrder(o, changed *order) {
 
 func (b *books) removeOrder(o *order) {
 	b.ordersByRefNo.drop(o.refNo, o)
+	b.searched = nil
 	b.book(o, difference)
 	b.orders.remove(o)
 }

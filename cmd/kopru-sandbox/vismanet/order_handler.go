@@ -266,10 +266,13 @@ func (s *Server) listOrders(r *request) response {
 		return *bad
 	}
 	var rows []*order
-	for _, o := range s.books.orders.all {
-		if equalFilter(o.kind.id, r.path["type"]) && equalFilter(o.customer.number, r.param("customerId")) &&
-			equalFilter(o.status, r.param("status")) &&
-			(after == nil || !o.modified.Before(*after)) && s.found(o, r.param("filter")) {
+	kind, customer, status, filter := r.path["type"], r.param("customerId"), r.param("status"), strings.ToLower(r.param("filter"))
+	for _, at := range s.books.searchable() {
+		if !strings.Contains(at.text, filter) {
+			continue
+		}
+		if o := at.order; equalFilter(o.kind.id, kind) && equalFilter(o.customer.number, customer) && equalFilter(o.status, status) &&
+			(after == nil || !o.modified.Before(*after)) && s.found(o, filter) {
 			rows = append(rows, o)
 		}
 	}
