@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
@@ -55,6 +56,13 @@ func (l *lease) valid() bool {
 	return now.Before(l.until) && now.Round(0).Before(l.wall)
 }
 
+// ends is when the lease runs out if it is not renewed, by the wall clock.
+func (l *lease) ends() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wall
+}
+
 // check returns when writing is allowed. A lease that has run out is asked for again, for as long as the database is
 // away: it may still be ours when it is back.
 func (l *lease) check(ctx context.Context) error {
@@ -81,10 +89,10 @@ type leased struct {
 	lease *lease
 }
 
-// Write checks the lease, then writes.
+// Write checks the lease, then writes. The connector looks once more: between here and the wire a machine may sleep.
 func (w leased) Write(ctx context.Context, ops []*protocol.Op) (*protocol.WriteResults, error) {
 	if err := w.lease.check(ctx); err != nil {
 		return nil, err
 	}
-	return w.Writer.Write(ctx, ops)
+	return w.Writer.Write(host.BeginBefore(ctx, w.lease.ends()), ops)
 }

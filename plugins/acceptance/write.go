@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
@@ -217,6 +218,21 @@ var writing = []check{
 			}
 			if hits := t.lookup(ctx, c, sent.match); len(hits) > 0 {
 				t.failf("it is still found")
+			}
+		},
+	},
+	{
+		id: "write.late", level: Enduring, on: eachWrite, applies: matched,
+		promise: "a batch that may not go out any more is TRANSIENT, and nothing of it is stored",
+		try: func(ctx context.Context, t *trial) {
+			c := t.connect(ctx, t.host)
+			sent := t.fresh()
+			r := t.one(host.BeginBefore(ctx, time.Now().Add(-time.Second)), c, create(sent.fields))
+			if class := r.GetFailure().GetClass(); class != protocol.FailureClass_FAILURE_CLASS_TRANSIENT {
+				t.failf("the batch was to go out a second ago at the latest, and was answered with %s", name(class))
+			}
+			if len(t.lookup(ctx, c, sent.match)) > 0 {
+				t.failf("it was stored all the same")
 			}
 		},
 	},

@@ -324,6 +324,31 @@ func TestInterruptedWriteIsAmbiguous(t *testing.T) {
 	}
 }
 
+// TestWhatWakesTooLateIsNotWritten has a machine that sleeps with a batch on its way. When it wakes, another may have
+// done the work since.
+func TestWhatWakesTooLateIsNotWritten(t *testing.T) {
+	h, _ := newTestHost(t, nil)
+	c := connect(t, h, "zoo", nil)
+	w := newWriter(t, c, "thing")
+	pid := pidOf(t, mustAsk(t, c, "pid"))
+	signal := func(s syscall.Signal) {
+		if err := syscall.Kill(pid, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	until := time.Now().Add(50 * time.Millisecond)
+	time.AfterFunc(100*time.Millisecond, func() { signal(syscall.SIGCONT) })
+	r, err := w.Write(BeginBefore(t.Context(), until), create("late"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	failing(t, AsError(r.GetResults()[0].GetFailure(), nil), transient, "connector.too_late")
+	if _, err := w.Write(BeginBefore(t.Context(), time.Now().Add(time.Hour)), create("in time")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAppendGoesOnWhereItWasDurable(t *testing.T) {
 	h, _ := newTestHost(t, nil)
 	c := connect(t, h, "zoo", nil)

@@ -97,10 +97,23 @@ func (w *Writer) open(ctx context.Context) (*writeStream, error) {
 	return w.stream, nil
 }
 
+type beginBeforeKey struct{}
+
+// BeginBefore makes writes under ctx go out before t or not at all: a batch that lies in a connector which stood still
+// is refused by it as TRANSIENT.
+func BeginBefore(ctx context.Context, t time.Time) context.Context {
+	return context.WithValue(ctx, beginBeforeKey{}, t.UnixMilli())
+}
+
+func beginBefore(ctx context.Context) int64 {
+	millis, _ := ctx.Value(beginBeforeKey{}).(int64)
+	return millis
+}
+
 // Write writes a batch and returns what became of each operation. An error stands for the whole batch: AMBIGUOUS
 // when some of it may have been stored.
 func (w *Writer) Write(ctx context.Context, ops []*protocol.Op) (*protocol.WriteResults, error) {
-	b := &protocol.WriteBatch{Ops: ops}
+	b := &protocol.WriteBatch{Ops: ops, BeginBefore: beginBefore(ctx)}
 	if err := fits(b); err != nil {
 		return nil, err
 	}
@@ -259,7 +272,7 @@ func (s *writeStream) send() {
 			s.underWay[seq] = call
 			s.mu.Unlock()
 			_ = s.rpc.Send(&protocol.WriteRequest{Message: &protocol.WriteRequest_Batch{
-				Batch: &protocol.WriteBatch{Seq: seq, Ops: call.batch.GetOps()},
+				Batch: &protocol.WriteBatch{Seq: seq, Ops: call.batch.GetOps(), BeginBefore: call.batch.GetBeginBefore()},
 			}})
 		}
 	}

@@ -2353,9 +2353,12 @@ func (x *WriteStart) GetOptions() []byte {
 }
 
 type WriteBatch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	Ops           []*Op                  `protobuf:"bytes,2,rep,name=ops,proto3" json:"ops,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Seq   uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Ops   []*Op                  `protobuf:"bytes,2,rep,name=ops,proto3" json:"ops,omitempty"`
+	// Unix milliseconds: a write that has not gone out by then must not any more, and is TRANSIENT. The engine may have
+	// lost its leave to write: a machine that was asleep wakes up with this batch in its hands. 0 = no such time.
+	BeginBefore   int64 `protobuf:"varint,3,opt,name=begin_before,json=beginBefore,proto3" json:"begin_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2402,6 +2405,13 @@ func (x *WriteBatch) GetOps() []*Op {
 		return x.Ops
 	}
 	return nil
+}
+
+func (x *WriteBatch) GetBeginBefore() int64 {
+	if x != nil {
+		return x.BeginBefore
+	}
+	return 0
 }
 
 type Op struct {
@@ -2921,11 +2931,12 @@ const file_connector_proto_rawDesc = "" +
 	"\x06handle\x18\x01 \x01(\tR\x06handle\x12\x16\n" +
 	"\x06entity\x18\x02 \x01(\tR\x06entity\x12\x1a\n" +
 	"\bposition\x18\x03 \x01(\tR\bposition\x12\x18\n" +
-	"\aoptions\x18\x04 \x01(\fR\aoptions\"H\n" +
+	"\aoptions\x18\x04 \x01(\fR\aoptions\"k\n" +
 	"\n" +
 	"WriteBatch\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12(\n" +
-	"\x03ops\x18\x02 \x03(\v2\x16.kopru.connector.v1.OpR\x03ops\"\xc0\x01\n" +
+	"\x03ops\x18\x02 \x03(\v2\x16.kopru.connector.v1.OpR\x03ops\x12!\n" +
+	"\fbegin_before\x18\x03 \x01(\x03R\vbeginBefore\"\xc0\x01\n" +
 	"\x02Op\x12;\n" +
 	"\toperation\x18\x01 \x01(\x0e2\x1d.kopru.connector.v1.OperationR\toperation\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x0e\n" +

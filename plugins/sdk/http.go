@@ -66,6 +66,7 @@ type HTTPResponse struct {
 
 // Do makes a call. Its error is a *Failure with the Exchange in it:
 //
+//   - a write that the engine has no leave for any more: TRANSIENT, and nothing is sent
 //   - never connected: TRANSIENT; connection lost after the request left: TRANSIENT, of a write AMBIGUOUS
 //   - an answer larger than MaxBody: FATAL, of a write AMBIGUOUS
 //   - 401, 403: AUTH; 404, 410: NOT_FOUND; 409, 412: CONFLICT; 429: RATE_LIMITED
@@ -77,6 +78,11 @@ func (h *HTTP) Do(ctx context.Context, r HTTPRequest) (*HTTPResponse, error) {
 			defer func() { <-h.Slots }()
 		case <-ctx.Done():
 			return nil, Transient(h.System+".cancelled", "the call was cancelled before anything was sent")
+		}
+	}
+	if r.Write {
+		if err := tooLate(ctx); err != nil {
+			return nil, err
 		}
 	}
 	var sent atomic.Bool

@@ -34,6 +34,28 @@ func failureOf(t *testing.T, err error) *Failure {
 	return f
 }
 
+// TestLateWritesStayHere: a connector that takes long before it calls must not send what has become too late meanwhile.
+func TestLateWritesStayHere(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls++ }))
+	defer server.Close()
+	h := &HTTP{System: "shop"}
+	late := withBeginBefore(t.Context(), time.Now().UnixMilli()-1)
+	_, err := h.Do(late, HTTPRequest{Method: "POST", URL: server.URL, Write: true})
+	if f := failureOf(t, err); f.Class != isTransient || f.Code != "connector.too_late" || calls != 0 {
+		t.Errorf("%d calls, %v", calls, f)
+	}
+	for _, r := range []HTTPRequest{{Method: "GET"}, {Method: "POST"}} { // what changes nothing may always go out
+		r.URL = server.URL
+		if _, err := h.Do(late, r); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := h.Do(withBeginBefore(t.Context(), 0), HTTPRequest{Method: "POST", URL: server.URL, Write: true}); err != nil || calls != 3 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+}
+
 func TestHTTPStatusBecomesAClass(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, row := range []struct {

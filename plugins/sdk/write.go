@@ -174,10 +174,14 @@ func (w *writing) answer(ctx context.Context, b *protocol.WriteBatch) error {
 	}
 	var results []Result
 	var position string
-	err := w.guard("Write", func() (err error) {
-		results, position, err = w.writer.Write(ctx, ops)
-		return err
-	})
+	ctx = withBeginBefore(ctx, b.GetBeginBefore())
+	err := tooLate(ctx)
+	if err == nil {
+		err = w.guard("Write", func() (err error) {
+			results, position, err = w.writer.Write(ctx, ops)
+			return err
+		})
+	}
 	silent := w.entity.GetAppendOnly() && len(results) == 0
 	if err == nil && len(results) != len(ops) && !silent {
 		err = Ambiguous("connector.bad_results", "the connector gave %d results for %d operations", len(results), len(ops))

@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 
 import grpc
 from cryptography import x509
@@ -183,11 +184,14 @@ class _Service:
             return
         yield M["WriteResponse"](started=M["WriteStarted"]())
         for r in requests:
-            results = [self.result(connection, start.entity, op, options) for op in r.batch.ops]
+            until = r.batch.begin_before
+            results = [self.result(connection, start.entity, op, options, until) for op in r.batch.ops]
             yield M["WriteResponse"](results=M["WriteResults"](seq=r.batch.seq, results=results))
 
-    def result(self, connection, entity, op, options):
+    def result(self, connection, entity, op, options, begin_before):
         try:
+            if begin_before and time.time() * 1000 >= begin_before:
+                raise Failure("TRANSIENT", "connector.too_late", "the write was not sent: the engine's leave for it is over")
             kind = M["Op"].DESCRIPTOR.fields_by_name["operation"].enum_type.values_by_number[op.operation].name
             done = connection.write(entity, kind[len("OPERATION_"):].lower(), op.id, op.version, loads(op.payload), options)
             return M["Result"](id=done[0], version=done[1])
