@@ -3,6 +3,7 @@ package state_test
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -118,9 +119,11 @@ func testNodes(t *testing.T, s *state.Store) {
 	if _, err := s.StartRun(ctx, state.Run{ID: "r", Pipeline: "orders", Kind: "run", StartedAt: time.Now(), Node: "far/7"}); err != nil {
 		t.Fatal(err)
 	}
+	beginBackfill(t, s, "b1", 2, false)
+	take(t, s, "b1", "farther/8")
 	got := must(s.Nodes(ctx))
 	if len(got) != 2 || got[0].State() != "running" || got[1].State() != "draining" || got[0].Host() != "far" || got[0].PID() != 7 ||
-		len(got[0].Runs) != 1 || got[0].Runs[0] != "orders" || len(got[1].Runs) != 0 || got[0].Version != "1.2" {
+		len(got[0].Runs) != 1 || got[0].Runs[0] != "orders" || !slices.Equal(got[1].Runs, []string{"p (backfill, partition 1)"}) || got[0].Version != "1.2" {
 		t.Errorf("%+v", got)
 	}
 	if err := s.Leave(ctx, "far/7"); err != nil {

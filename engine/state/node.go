@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ type Node struct {
 	Beat     time.Time // when it was heard of last
 	Draining bool      // it takes no new runs
 	Gone     bool      // it was heard of too long ago, or its process is no more
-	Runs     []string  // pipelines that it runs now
+	Runs     []string  // what it is at now: pipelines, and partitions of their backfills
 }
 
 // Host is the machine of a node.
@@ -89,11 +90,16 @@ func (s *Store) Nodes(ctx context.Context) ([]Node, error) {
 		return nil, err
 	}
 	runs := map[string][]string{}
-	err = s.query(ctx, "SELECT node, pipeline FROM leases WHERE run <> '' AND until > ? ORDER BY pipeline", []any{now.UnixMilli()},
-		func(rows *sql.Rows) error {
-			var node, pipeline string
-			err := rows.Scan(&node, &pipeline)
-			runs[node] = append(runs[node], pipeline)
+	err = s.query(ctx, `SELECT node, pipeline, 0 FROM leases WHERE run <> '' AND until > ?
+		UNION ALL SELECT node, pipeline, number FROM partitions WHERE status = ? AND until > ? ORDER BY 2, 3`,
+		[]any{now.UnixMilli(), PartitionRunning, now.UnixMilli()}, func(rows *sql.Rows) error {
+			var node, what string
+			var partition int
+			err := rows.Scan(&node, &what, &partition)
+			if partition > 0 {
+				what = fmt.Sprintf("%s (backfill, partition %d)", what, partition)
+			}
+			runs[node] = append(runs[node], what)
 			return err
 		})
 	var out []Node
