@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -52,10 +53,26 @@ func (h *HTTP) show(line string, header http.Header, body []byte, secrets []stri
 // Hide takes the secrets out of a text, those of the HTTP and more, in every form that they have in addresses, JSON
 // and XML. Do hides them in failures and exchanges; what a connector makes of an answer's body is its own to hide.
 func (h *HTTP) Hide(text string, more ...string) string {
-	for _, form := range forms(slices.Concat(h.Secrets, more)) {
+	for _, form := range h.forms.of(slices.Concat(h.Secrets, more)) {
 		text = strings.ReplaceAll(text, form, hidden)
 	}
 	return text
+}
+
+// lastForms keeps the forms of the secrets that were asked for last: a token stays the same for very many calls.
+type lastForms struct {
+	mu      sync.Mutex
+	secrets []string
+	forms   []string
+}
+
+func (l *lastForms) of(secrets []string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Equal(l.secrets, secrets) {
+		l.secrets, l.forms = secrets, forms(secrets)
+	}
+	return l.forms
 }
 
 // escapeBrief escapes what must be escaped in the text of an XML element, and no more.

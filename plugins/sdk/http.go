@@ -38,6 +38,8 @@ type HTTP struct {
 	Secrets       []string // values that are hidden wherever they show up; see Hide
 
 	Now func() time.Time // nil = time.Now
+
+	forms lastForms
 }
 
 // HTTPRequest is one call.

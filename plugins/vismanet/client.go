@@ -39,21 +39,22 @@ type client struct {
 }
 
 func newClient(s settings, transport http.RoundTripper, now func() time.Time, log *slog.Logger) *client {
-	h := sdk.HTTP{
-		System: "vismanet", Client: &http.Client{Transport: transport, Timeout: s.timeout},
-		Secrets: []string{s.clientSecret}, Now: now,
+	newHTTP := func(slots chan struct{}) *sdk.HTTP {
+		return &sdk.HTTP{
+			System: "vismanet", Client: &http.Client{Transport: transport, Timeout: s.timeout},
+			Slots: slots, Secrets: []string{s.clientSecret}, Now: now,
+		}
 	}
-	tokenHTTP := h // a token is fetched in between calls: it takes none of their slots
-	h.Slots = make(chan struct{}, concurrency)
+	tokenHTTP := newHTTP(nil) // a token is fetched in between calls: it takes none of their slots
 	return &client{
-		http: &h, log: log, agent: s.userAgent, branch: s.branch,
+		http: newHTTP(make(chan struct{}, concurrency)), log: log, agent: s.userAgent, branch: s.branch,
 		erp: &service{
 			title: "the ERP API", setting: "api_url", base: s.api,
-			tokens: newTokens(&tokenHTTP, s, "scopes", s.apiScopes),
+			tokens: newTokens(tokenHTTP, s, "scopes", s.apiScopes),
 		},
 		orders: &service{
 			title: "the Sales Order Service", setting: "salesorder_url", base: s.salesOrder,
-			tokens: newTokens(&tokenHTTP, s, "salesorder_scopes", s.salesOrderScopes),
+			tokens: newTokens(tokenHTTP, s, "salesorder_scopes", s.salesOrderScopes),
 		},
 	}
 }
