@@ -1,5 +1,5 @@
 # Customers of Visma.net become relations of the till. Orders make the customers that they need themselves; this flow
-# and customers-to-books.hcl keep customers alike that change on either side. What is about both stands here.
+# and customers_to_books.hcl keep customers alike that change on either side. What is about both stands here.
 
 variable "customers_every" {
   type        = string

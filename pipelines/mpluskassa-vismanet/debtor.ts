@@ -1,5 +1,5 @@
 // From a relation of the till to a debtor as the books want it. What goes where in Visma.net stands in
-// customers-to-books.hcl.
+// customers_to_books.hcl.
 
 import { cleanText, countryCode, cutText, splitName } from "kopru/std";
 

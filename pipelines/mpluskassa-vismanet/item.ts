@@ -1,5 +1,5 @@
 // From an article as the till keeps it to what the books need to know of an item. What goes where in Visma.net stands
-// in products-from-till.hcl.
+// in products_from_till.hcl.
 
 import { Decimal, cleanText, cutText, exclVat, isEan } from "kopru/std";
 

@@ -141,10 +141,10 @@ variable "orders_start" {
   description = "Orders before this date (2026-01-31) are left alone; empty takes all"
 }
 
-variable "order_filter" {
-  type        = string
-  default     = ""
-  description = "Only orders of this order category number; empty takes all"
+variable "order_categories" {
+  type        = list(string)
+  default     = []
+  description = "Only orders of these order category numbers; empty takes all"
 }
 
 variable "delivery_methods" {
@@ -199,7 +199,7 @@ pipeline "orders" {
   }
 
   filter "wanted" {
-    keep   = var.order_filter == "" || tostring(coalesce(record.orderCategoryNumber, 0)) == var.order_filter
+    keep   = length(var.order_categories) == 0 || contains(var.order_categories, tostring(coalesce(record.orderCategoryNumber, 0)))
     reason = "order category ${coalesce(record.orderCategoryNumber, "none")} is not synchronised"
   }
 

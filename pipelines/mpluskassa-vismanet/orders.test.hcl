@@ -105,7 +105,7 @@ test "a company is the debtor, the person on the order its contact" {
 
 test "cancelled orders, orders of other categories and orders that are there already are left out" {
   pipeline = "orders"
-  vars     = { order_filter = "7" }
+  vars     = { order_categories = ["7"] }
   records = [
     merge(local.order, { orderId = "ord-1", orderCategoryNumber = 7, cancelState = "ORDER-CANCEL-STATE-COMPLETE" }),
     merge(local.order, { orderId = "ord-2", orderCategoryNumber = 8 }),

@@ -36,12 +36,6 @@ variable "till_relation" {
   description = "Relation number of the till for orders whose customer has no e-mail address; empty refuses them"
 }
 
-variable "till_vat_codes" {
-  type        = map(string)
-  default     = { "03" = "2", "02" = "1", "00" = "0" }
-  description = "Tax category in Visma.net → VAT code of the till"
-}
-
 variable "till_delivery_methods" {
   type        = map(string)
   default     = {}
@@ -102,7 +96,7 @@ pipeline "orders_to_till" {
     script = "order_to_till.ts"
     vars = {
       vat_rates     = { for rate, category in var.vat_categories : category => rate }
-      vat_codes     = var.till_vat_codes
+      vat_codes     = var.vat_codes
       till_relation = var.till_relation
       currency      = var.currency
     }

@@ -17,9 +17,9 @@ variable "flows" {
       "categories_from_till",
       "stock",
       "customers",
-      "customers-to-books",
+      "customers_to_books",
     ], f)]) == 0
-    error_message = "The flows are: order_status, orders, orders_to_till, products, products_from_till, categories, categories_from_till, stock, customers, customers-to-books."
+    error_message = "The flows are: order_status, orders, orders_to_till, products, products_from_till, categories, categories_from_till, stock, customers, customers_to_books."
   }
 }
 

@@ -9,7 +9,7 @@ variable "relation_categories" {
 
 pipeline "customers_to_books" {
   description = "MplusKASSA relations become Visma.net customers"
-  enabled     = contains(var.flows, "customers-to-books")
+  enabled     = contains(var.flows, "customers_to_books")
   every       = var.customers_every
 
   source "relation" {
