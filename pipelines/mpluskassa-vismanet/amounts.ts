@@ -115,7 +115,7 @@ function ownNet(order: any, rate: string, incl: Amount): Amount | null {
 }
 
 // spread gives each line its share of what the order as a whole was discounted by.
-function spread(lines: Taken[], total: Amount): Taken[] {
+export function spread(lines: Taken[], total: Amount): Taken[] {
   const difference = total.minus(sum(lines.map((p) => p.incl)));
   if (difference.isZero() || lines.length === 0) return lines;
   const shares = allocate(difference, lines.map((p) => p.incl));
@@ -150,7 +150,7 @@ function line(p: Taken, net: Amount, sign: Amount, taxCategory: string, rules: R
 }
 
 // specialOf is what the merchant has set for gift cards, deposits, tips and the like, which are no products.
-function specialOf(source: any, special: any): any {
+export function specialOf(source: any, special: any): any {
   const data = source.data ?? {};
   for (const key of [text(source.sku), `group:${data.turnoverGroup}`, data.turnoverGroupType]) {
     if (key && special?.[key]) return special[key];

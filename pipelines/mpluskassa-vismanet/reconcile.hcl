@@ -19,13 +19,14 @@ reconcile "orders" {
     vat        = [for g in coalesce(record.vatGroupList, []) : { rate = g.vatPercentage, vat = g.vatAmount }]
   }
 
-  # A credit, of a return or of an order that was cancelled too late, counts against.
+  # A credit, of a return or of an order that was cancelled too late, counts against. Quotes of proposals count as nothing.
   target "sales_order" {
     connection = vismanet.books
-    keep       = coalesce(record.customerRefNo, "none") != "none" && record.status != "Cancelled"
-    key        = trimsuffix(record.customerRefNo, "-C")
-    day        = record.date
-    amount     = record.type == var.return_order_type ? -record.orderTotal : record.orderTotal
+    keep = coalesce(record.customerRefNo, "none") != "none" && record.status != "Cancelled" && (
+    record.type != var.quote_order_type || contains(concat([var.order_type], values(var.order_type_by_category)), record.type))
+    key    = trimsuffix(record.customerRefNo, "-C")
+    day    = record.date
+    amount = record.type == var.return_order_type ? -record.orderTotal : record.orderTotal
     vat = [for l in coalesce(record.orderLines, []) : {
       rate = lookup(local.vat_rates, coalesce(l.taxCategoryId, "none"), "0")
       net = (record.type == var.return_order_type || l.operation == "Receipt" ? -1 : 1) * (
@@ -33,10 +34,11 @@ reconcile "orders" {
     }]
   }
 
-  # Orders that were booked as invoices; those made of sales orders have no reference of the till.
+  # Orders that were booked as invoices; those made of sales orders have no reference of the till, and those of a day's
+  # receipts are no orders.
   target "customer_invoice" {
     connection = vismanet.books
-    keep       = coalesce(record.externalReference, "none") != "none"
+    keep       = coalesce(record.externalReference, "none") != "none" && length(regexall("^Z[0-9]+-[0-9-]{10}/", record.externalReference)) == 0
     key        = trimsuffix(record.externalReference, "-C")
     day        = record.documentDate
     amount     = record.amountInCurrency

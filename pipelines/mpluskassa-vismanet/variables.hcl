@@ -11,6 +11,8 @@ variable "flows" {
       "order_status",
       "orders",
       "orders_to_till",
+      "proposals",
+      "receipts",
       "products",
       "products_from_till",
       "categories",
@@ -19,7 +21,7 @@ variable "flows" {
       "customers",
       "customers_to_books",
     ], f)]) == 0
-    error_message = "The flows are: order_status, orders, orders_to_till, products, products_from_till, categories, categories_from_till, stock, customers, customers_to_books."
+    error_message = "The flows are: order_status, orders, orders_to_till, proposals, receipts, products, products_from_till, categories, categories_from_till, stock, customers, customers_to_books."
   }
 }
 

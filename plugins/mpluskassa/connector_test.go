@@ -115,7 +115,7 @@ func TestManifestIsHonest(t *testing.T) {
 		}
 		byName[e.GetName()] = e
 	}
-	if len(byName) != 12 {
+	if len(byName) != 14 {
 		t.Errorf("%d entities", len(byName))
 	}
 	for _, e := range byName {

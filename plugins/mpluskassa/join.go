@@ -125,7 +125,6 @@ func (j *joins) complete(order map[string]any, relation, products bool) {
 	if n := numberIn(order, "relationNumber"); relation && n != "" {
 		order["relation"] = orNull(j.relations[n])
 	}
-	order[deliveredField] = deliveredOf(order)
 	eachLine(order, func(line map[string]any) {
 		article := j.articles[numberIn(line, "articleNumber")]
 		if products && numberIn(line, "articleNumber") != "" {

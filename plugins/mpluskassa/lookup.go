@@ -82,6 +82,7 @@ func (c *client) findOrders(ctx context.Context, id, ext string) ([]map[string]a
 		return nil, err
 	}
 	j.complete(order, false, false)
+	order[deliveredField] = deliveredOf(order)
 	return []map[string]any{order}, nil
 }
 

@@ -14,28 +14,23 @@ func (c *Connector) Manifest() *protocol.Manifest {
 		Name: "mpluskassa", Version: "0.1.0", Config: append(attributes(), unknowns()...),
 		Summary: "MplusKASSA, a point-of-sale system: orders, relations, articles and stock over its SOAP API.",
 		Entities: append([]*protocol.Entity{
-			orderEntity(s), relationEntity(s), articleEntity(s), productEntity(s), stockEntity(s), groupEntity(s),
+			orderEntity(s), proposalEntity(s), receiptDayEntity(s), relationEntity(s), articleEntity(s), productEntity(s), stockEntity(s), groupEntity(s),
 		}, listEntities(s)...),
 	}
 }
 
 func orderEntity(s schema) *protocol.Entity {
-	fields := s.described("Order")
-	line := lineFields(s)
-	for _, f := range fields {
-		if f.GetName() == "lineList" {
-			f.Fields = line
-		}
-	}
-	fields = append(fields, sdk.Object("relation",
-		"The order's relation, with with_relation; null when there is none with its number.", 0, inside(s.described("Relation"), 0)...))
+	fields := withRelation(s, "Order")
 	fields = append(fields, sdk.Object(deliveredField, "How much is delivered of each line, by lineId, such as {\"…\": 2}. "+
 		"Setting it delivers what is missing, on a packing slip; those left out stay as they are.", sdk.OnUpdate))
 	return &protocol.Entity{
 		Name: "order", IdField: "orderId", Fields: fields, Concurrency: 2,
 		Description: "Orders with their lines. A change can deliver one, or cancel it.",
 		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
-		SourceOptions: orderOptions(),
+		SourceOptions: append(orderOptions(), &protocol.Attribute{
+			Name: "order_types", Type: texts,
+			Description: "Kinds of orders, such as ORDER-TYPE-TABLE-ORDER. Without it sales, repeat and external sales orders.",
+		}),
 		SinkOptions: []*protocol.Attribute{
 			sdk.WithDefault(sdk.Attribute("employee", textual,
 				"Employee number for orders without one. It must exist.", 0), "999999"),
@@ -45,18 +40,58 @@ func orderEntity(s schema) *protocol.Entity {
 	}
 }
 
+// withRelation are the fields of an order or a proposal, with its customer and what its lines say about articles.
+func withRelation(s schema, of string) []*protocol.Field {
+	return append(withLines(s, s.described(of)), sdk.Object("relation",
+		"Its relation, with with_relation; null when there is none with its number.", 0, inside(s.described("Relation"), 0)...))
+}
+
+func withLines(s schema, fields []*protocol.Field) []*protocol.Field {
+	for _, f := range fields {
+		if f.GetName() == "lineList" {
+			f.Fields = lineFields(s)
+		}
+	}
+	return fields
+}
+
+func proposalEntity(s schema) *protocol.Entity {
+	fields := inside(withRelation(s, "Proposal"), 0)
+	return &protocol.Entity{
+		Name: "proposal", IdField: "proposalId", Fields: fields, Concurrency: 2,
+		Description: "Proposals with their lines.", CanRead: true, Incremental: true, SourceOptions: orderOptions(),
+	}
+}
+
+func receiptDayEntity(s schema) *protocol.Entity {
+	const text = protocol.FieldType_FIELD_TYPE_STRING
+	branch := sdk.Field("branchNumber", protocol.FieldType_FIELD_TYPE_INTEGER, "Branch that books the receipts.", 0)
+	branch.References = "branch"
+	return &protocol.Entity{
+		Name: "receipt_day", IdField: "id", Concurrency: 2,
+		Description: `The receipts of a day of a branch: once the day is over, and again when one is added or changed later.`,
+		CanRead:     true, Incremental: true,
+		Fields: []*protocol.Field{
+			sdk.Field("id", text, `Branch and day, as "1/2026-01-31".`, 0), branch,
+			sdk.Field("date", protocol.FieldType_FIELD_TYPE_DATE, "Booking date.", 0),
+			sdk.List("receipts", "All receipts of the day.", 0, inside(withLines(s, s.described("Receipt")), 0)...),
+		},
+		SourceOptions: []*protocol.Attribute{
+			sdk.Attribute("start", day, "Days before this one are left alone; empty takes all.", 0),
+			sdk.WithDefault(sdk.Attribute("hours_after", integer,
+				"A day is over so many hours after midnight, by the till's clock.", 0), 4),
+		},
+	}
+}
+
 func orderOptions() []*protocol.Attribute {
 	return []*protocol.Attribute{
 		sdk.Attribute("start", day,
-			"Orders with a booking date before this day are left alone; empty takes all.", 0),
+			"What has a booking date before this day is left alone; empty takes all.", 0),
 		sdk.WithDefault(sdk.Attribute("with_relation", yesNo,
-			"Give every order its `relation`.", 0), false),
+			"Give each its `relation`.", 0), false),
 		sdk.WithDefault(sdk.Attribute("with_products", yesNo,
 			"Give every line its article as `product`.", 0), false),
-		{
-			Name: "order_types", Type: texts,
-			Description: "Kinds of orders, such as ORDER-TYPE-TABLE-ORDER. Without it sales, repeat and external sales orders.",
-		},
 	}
 }
 

@@ -22,6 +22,8 @@ func operations() map[string]operation {
 		{name: "createOrderV3", answer: "CreateOrderV3Response", result: true, write: true},
 		{name: "cancelOrder", answer: "CancelOrderResponse", result: true, write: true},
 		{name: "deliverOrderV2", answer: "DeliverOrderV2Response", result: true, write: true},
+		{name: "getProposals", answer: "GetProposalsResponse"},
+		{name: "getReceipts", answer: "GetReceiptsResponse"},
 		{name: "getRelations", answer: "GetRelationsResponse"},
 		{name: "createRelation", answer: "CreateRelationResponse", result: true, write: true},
 		{name: "updateRelation", answer: "UpdateRelationResponse", result: true, write: true},
@@ -49,7 +51,7 @@ func operations() map[string]operation {
 // newSchema gathers every type in use.
 func newSchema() schema {
 	s := requestTypes()
-	for _, more := range []schema{answerTypes(), orderTypes(), lineTypes(), relationTypes(), articleTypes(), groupTypes(), treeTypes(), listTypes()} {
+	for _, more := range []schema{answerTypes(), orderTypes(), receiptTypes(), lineTypes(), relationTypes(), articleTypes(), groupTypes(), treeTypes(), listTypes()} {
 		maps.Copy(s, more)
 	}
 	return s
@@ -70,6 +72,14 @@ func requestTypes() schema {
 			many("articlePluNumbers", "text", "Text", 0, "").required(),
 			many("articleBarcodes", "text", "Text", 0, "").required(),
 			each("orderTypeList", "orderType", text, 0, "").oneOf(orderKinds()...)),
+		"getProposals": request("GetProposalsRequest"),
+		"GetProposalsRequest": append(markers(),
+			f("fromFinancialDate", date, 0, ""), f("throughFinancialDate", date, 0, "")),
+		"getReceipts": request("GetReceiptsRequest"),
+		"GetReceiptsRequest": append(markers(),
+			f("fromFinancialDate", date, 0, ""), f("throughFinancialDate", date, 0, ""), each("branchNumbers", "", number, 0, ""),
+			many("articlePluNumbers", "text", "Text", 0, "").required(), many("articleBarcodes", "text", "Text", 0, "").required(),
+			f("includeOrderReferences", boolean, 0, ""), f("includeLineList", boolean, 0, "")),
 		"Text":        {f("text", text, 0, "").required()},
 		"getOrder":    {f("orderId", text, 0, "").required()},
 		"findOrder":   {f("extOrderId", text, 0, "").required()},
@@ -156,10 +166,13 @@ func answerTypes() schema {
 		"getCurrentSyncMarkersResponse": {
 			f("articleSyncMarker", long, 0, ""), f("articleGroupSyncMarker", long, 0, ""),
 			f("relationSyncMarker", long, 0, ""), f("employeeSyncMarker", long, 0, ""),
-			f("orderSyncMarker", long, 0, ""), f("stockId", long, 0, ""),
+			f("receiptSyncMarker", long, 0, ""), f("orderSyncMarker", long, 0, ""), f("proposalSyncMarker", long, 0, ""),
+			f("stockId", long, 0, ""),
 		},
 		"GetOrdersResponse":     {many("orderList", "order", "Order", 0, "")},
 		"GetOrderResponse":      {result, obj("order", "Order", 0, "")},
+		"GetProposalsResponse":  {many("proposalList", "proposal", "Proposal", 0, "")},
+		"GetReceiptsResponse":   {many("receiptList", "receipt", "Receipt", 0, "")},
 		"CreateOrderInfo":       {f("orderId", ident, 0, ""), f("orderString", text, 0, ""), f("orderQueued", boolean, 0, "")},
 		"CreateOrderResponse":   {result, obj("info", "CreateOrderInfo", 0, ""), message},
 		"CreateOrderV3Response": {f("idempotencyResult", text, 0, ""), result, message, obj("info", "CreateOrderInfo", 0, "")},

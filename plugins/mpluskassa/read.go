@@ -14,11 +14,17 @@ import (
 
 // Read streams the records of an entity.
 func (c *connection) Read(ctx context.Context, r sdk.ReadRequest, emit func(sdk.Batch) error) (string, error) {
-	if r.Entity == "order" {
-		return c.readOrders(ctx, r, emit)
+	switch r.Entity {
+	case "order":
+		return c.readOrders(ctx, r, emit, sequence{operation: "getOrders", id: "orderId", head: "orderSyncMarker"})
+	case "proposal":
+		return c.readOrders(ctx, r, emit, sequence{operation: "getProposals", id: "proposalId", head: "proposalSyncMarker"})
+	case "receipt_day":
+		return c.readDays(ctx, r, emit)
 	}
 	if !r.From.IsZero() || !r.To.IsZero() {
-		return "", sdk.Fatal("mpluskassa.no_range", "only orders can be read for a period; %s has no dates to go by", r.Entity)
+		return "", sdk.Fatal("mpluskassa.no_range",
+			"only orders, proposals and days of receipts can be read for a period; %s has no dates to go by", r.Entity)
 	}
 	switch r.Entity {
 	case "stock":
@@ -75,12 +81,13 @@ func (c *client) rowsWith(s sequence, rows []row, add func(fields map[string]any
 
 // ---- orders
 
-func (c *connection) readOrders(ctx context.Context, r sdk.ReadRequest, emit func(sdk.Batch) error) (string, error) {
+// readOrders reads orders, or proposals, which are of the same kind.
+func (c *connection) readOrders(ctx context.Context, r sdk.ReadRequest, emit func(sdk.Batch) error, s sequence) (string, error) {
 	wanted, err := c.period(r)
 	if err != nil {
 		return "", err
 	}
-	s := sequence{operation: "getOrders", id: "orderId", head: "orderSyncMarker", extra: map[string]any{}}
+	s.extra = map[string]any{}
 	if kinds, ok := r.Options["order_types"].([]any); ok && len(kinds) > 0 {
 		s.extra["orderTypeList"] = kinds
 	}
@@ -91,20 +98,23 @@ func (c *connection) readOrders(ctx context.Context, r sdk.ReadRequest, emit fun
 	relation, products := r.Options.Bool("with_relation"), r.Options.Bool("with_products")
 	j := c.newJoins()
 	return c.readSequence(ctx, r, emit, s, func(rows []row) ([]made, error) {
-		return c.orderRows(ctx, j, rows, wanted, relation, products)
+		return c.orderRows(ctx, j, s, rows, wanted, relation, products)
 	})
 }
 
-func (c *client) orderRows(ctx context.Context, j *joins, rows []row, wanted period, relation, products bool) ([]made, error) {
+func (c *client) orderRows(
+	ctx context.Context, j *joins, s sequence, rows []row, wanted period, relation, products bool,
+) ([]made, error) {
+	of := c.listOf(s.operation).of
 	out := make([]made, len(rows))
 	orders := make([]map[string]any, len(rows))
 	var kept []map[string]any
 	for i, r := range rows {
 		out[i].marker = r.marker
-		o, err := c.decode("Order", r.node)
+		o, err := c.decode(of, r.node)
 		switch {
 		case err != nil:
-			out[i].records = []sdk.Record{unreadable(r.node, "orderId", err)}
+			out[i].records = []sdk.Record{unreadable(r.node, s.id, err)}
 		case wanted.has(o):
 			orders[i] = o
 			kept = append(kept, o)
@@ -116,7 +126,10 @@ func (c *client) orderRows(ctx context.Context, j *joins, rows []row, wanted per
 	for i, o := range orders {
 		if o != nil {
 			j.complete(o, relation, products)
-			out[i].records = []sdk.Record{recordOf(plain(o["orderId"]), o, "entryTimestamp")}
+			if of == "Order" {
+				o[deliveredField] = deliveredOf(o)
+			}
+			out[i].records = []sdk.Record{recordOf(plain(o[s.id]), o, "entryTimestamp")}
 		}
 	}
 	return out, nil

@@ -75,6 +75,59 @@ func orderTypes() schema {
 	}
 }
 
+// receiptTypes are proposals and receipts. Of receipts, what a day's totals need: neither the customer nor the employee.
+func receiptTypes() schema {
+	return schema{
+		"Proposal": {
+			f("proposalId", ident, 0, "Identity of the proposal."),
+			f("extProposalId", ident, 0, "The proposal's id in another system."),
+			f("orderId", ident, 0, "Order that was made of it."),
+			f("invoiceId", ident, 0, "Invoice that was made of it."),
+			f("transactionString", text, 0, "Name of the proposal as the till shows it."),
+			f("syncMarker", long, 0, "Place in the sequence of changes."),
+			obj("proposalNumber", "YearNumber", 0, "Number of the proposal within its year."),
+			f("employeeNumber", long, 0, "Employee under whom it stands.").ref("employee"),
+			f("entryTimestamp", moment, 0, "When it was entered."),
+			f("relationNumber", long, 0, "Customer.").ref("relation"),
+			f("relationName", text, pii, "Name of the customer."),
+			obj("deliveryAddress", "Address", 0, "Where the goods would go."),
+			obj("invoiceAddress", "Address", 0, "Where the bill would go."),
+			f("financialDate", date, 0, "Booking date."),
+			f("financialBranchNumber", number, 0, "Branch that books it.").ref("branch"),
+			f("entryBranchNumber", number, 0, "Branch where it was entered.").ref("branch"),
+			f("reference", text, 0, "Reference of the customer or the shop."),
+			f("totalInclAmount", cents, 0, "Total with VAT."),
+			f("totalExclAmount", cents, 0, "Total without VAT."),
+			f("vatMethod", text, 0, "How VAT is reckoned."),
+			many("vatGroupList", "vatGroup", "VatGroup", 0, "VAT per rate."),
+			f("changeCounter", number, 0, "Counts changes."),
+			f("state", text, 0, "What became of it: PROPOSAL-STATE-OUTSTANDING, -ORDER, -INVOICE or -CANCELLED."),
+			many("lineList", "line", "Line", 0, "What is offered."),
+			f("orderCategoryNumber", number, 0, "Category of the order.").ref("order_category"),
+		},
+		"Receipt": {
+			f("receiptId", ident, 0, "Identity of the receipt.").required(),
+			each("orderIds", "id", text, 0, "Orders that it belongs to."),
+			f("transactionString", text, 0, "Name of the receipt as the till shows it."),
+			f("syncMarker", long, 0, "Place in the sequence of changes."),
+			obj("receiptNumber", "WorkplaceYearNumber", 0, "Number of the receipt at its workplace."),
+			f("receiptType", text, 0, "RECEIPT-TYPE-RECEIPT, -CREDIT-RECEIPT, -CASH-INFLOW, -CASH-OUTFLOW or -PAYMENT-METHOD-TRANSFER.").required(),
+			f("entryTimestamp", moment, 0, "When it was entered.").required(),
+			f("financialDate", date, 0, "Booking date.").required(),
+			f("financialBranchNumber", number, 0, "Branch that books it.").ref("branch").required(),
+			f("totalInclAmount", cents, 0, "Total with VAT.").required(),
+			f("totalExclAmount", cents, 0, "Total without VAT.").required(),
+			f("vatMethod", text, 0, "How VAT is reckoned.").required(),
+			many("vatGroupList", "vatGroup", "VatGroup", 0, "VAT per rate."),
+			f("paidAmount", cents, 0, "What was paid.").required(),
+			f("state", text, 0, "How far it is paid.").required(),
+			many("lineList", "line", "Line", 0, "What was sold."),
+			many("paymentList", "payment", "Payment", 0, "How it was paid."),
+			f("creditedReceiptId", ident, 0, "Receipt that this one takes back."),
+		},
+	}
+}
+
 func lineTypes() schema {
 	return schema{
 		"Line": {

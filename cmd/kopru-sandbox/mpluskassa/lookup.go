@@ -25,7 +25,7 @@ func (t *till) getCurrentSyncMarkers(*element) (*element, error) {
 		"", val("articleSyncMarker", t.articleMarker), val("articleGroupSyncMarker", t.groupMarker),
 		val("relationSyncMarker", t.relationMarker), val("employeeSyncMarker", len(t.shop.Employees)),
 		val("invoiceSyncMarker", 0),
-		val("receiptSyncMarker", 0), val("orderSyncMarker", t.orderMarker), val("proposalSyncMarker", 0),
+		val("receiptSyncMarker", t.receipts.marker), val("orderSyncMarker", t.orderMarker), val("proposalSyncMarker", t.proposals.marker),
 		val("stockId", t.stockID),
 	), nil
 }

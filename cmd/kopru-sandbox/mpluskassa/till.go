@@ -26,6 +26,8 @@ type till struct {
 	groups    []*group
 	stocks    []*stock
 	movements []movement
+	receipts  papers
+	proposals papers
 
 	// The heads of the sequences.
 	orderMarker, relationMarker, articleMarker, groupMarker, stockID int64
@@ -140,6 +142,7 @@ func (t *till) handlers() map[string]handler {
 		"getOrders": t.getOrders, "getOrder": t.getOrder, "findOrder": t.findOrder,
 		"getOrdersByExtOrderIds": t.getOrdersByExtOrderIDs,
 		"createOrder":            t.createOrder, "createOrderV2": t.createOrderV2, "createOrderV3": t.createOrderV3,
+		"getReceipts": t.getReceipts, "getProposals": t.getProposals,
 		"updateOrder": t.updateOrder, "cancelOrder": t.cancelOrder, "cancelOrderV2": t.cancelOrderV2,
 		"deliverOrderV2": t.deliverOrderV2,
 		"getRelations":   t.getRelations, "getRelation": t.getRelation, "findRelation": t.findRelation,

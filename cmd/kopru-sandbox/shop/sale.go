@@ -27,6 +27,22 @@ func (s *Shop) add(kind Kind, at time.Time) {
 	s.Orders = append(s.Orders, o)
 }
 
+// Ring makes a sale at the counter that no order knows of, or the offer of one to a customer.
+func (s *Shop) Ring(kind Kind, offer bool, at time.Time) *Order {
+	buyer := s.cash
+	if offer {
+		buyer = pick(s.rng, s.mailable)
+	}
+	o := s.order(buyer, at)
+	if kind == Return {
+		s.giveBack(o)
+	}
+	if !offer {
+		s.pay(o)
+	}
+	return o
+}
+
 // buyer is who places the next order. A new customer orders twice in a row.
 func (s *Shop) buyer(kind Kind, at time.Time) *Relation {
 	switch {
