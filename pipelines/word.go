@@ -25,7 +25,8 @@ var attributeDocs = map[string]map[string]string{
 		"entity":      "What is read or written there; the step's label where left out.",
 		"description": "One line for whoever reads it.",
 		"match":       "What identifies the record there: fields with their values.",
-		"several":     "When several records match: \"dead_letter\" names them, \"first\" takes the oldest, and in a lookup \"all\" makes a list of them.",
+		"several":     "When several records match: \"dead_letter\" names them, \"first\" takes the oldest, " +
+			"and in a lookup \"all\" gives a list of them.",
 	},
 	"variable": {
 		"type": "string, number, bool, list(…), map(…), object({ … }) or any.", "default": "The value when none is given.",
