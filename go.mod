@@ -3,6 +3,7 @@ module github.com/kopru-io/kopru
 go 1.26.8
 
 require (
+	aead.dev/minisign v0.3.0
 	charm.land/huh/v2 v2.0.3
 	filippo.io/age v1.3.2
 	github.com/a-h/templ v0.3.1100
@@ -32,6 +33,8 @@ require (
 	github.com/netresearch/go-cron v0.9.1
 	github.com/nyaruka/phonenumbers v1.8.1
 	github.com/oklog/ulid/v2 v2.1.2
+	github.com/opencontainers/go-digest v1.0.0
+	github.com/opencontainers/image-spec v1.1.1
 	github.com/riverqueue/river v0.51.2
 	github.com/riverqueue/river/riverdriver v0.51.2
 	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.2
@@ -52,6 +55,7 @@ require (
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 	modernc.org/sqlite v1.62.0
+	oras.land/oras-go/v2 v2.7.0
 	pgregory.net/rapid v1.3.0
 )
 

@@ -24,7 +24,7 @@ var arrows = []struct {
 	{"cmd/kopru-sandbox/shop", nil},
 	{"cmd/kopru-sandbox", []string{"cmd/kopru-sandbox"}},
 	{"cmd/kopru-connector-", []string{"plugins"}},
-	{"cmd/", []string{"cmd", "engine", "pipelines", "transforms", "plugins/acceptance", "plugins/host", "plugins/protocol", "plugins/record", "plugins/sdk", "plugins/starter"}},
+	{"cmd/", []string{"cmd", "engine", "pipelines", "transforms", "plugins/acceptance", "plugins/host", "plugins/protocol", "plugins/record", "plugins/release", "plugins/sdk", "plugins/starter"}},
 	{"engine/bench", []string{"engine/state", "plugins/protocol", "plugins/sdk"}}, // which is a connector too
 	{"engine", []string{"engine", "pipelines", "transforms", "plugins/host", "plugins/protocol", "plugins/record"}},
 	{"pipelines/diag", nil},
@@ -35,6 +35,7 @@ var arrows = []struct {
 	{"plugins/sdk", []string{"plugins/protocol", "plugins/record"}},
 	{"plugins/host", []string{"plugins/host", "plugins/protocol", "plugins/record"}},
 	{"plugins/acceptance", []string{"plugins/host", "plugins/protocol", "plugins/record"}},
+	{"plugins/release", []string{"plugins/protocol"}},
 	{"plugins/starter", []string{"plugins/protocol"}},
 	{"plugins/", []string{"plugins/sdk", "plugins/protocol", "plugins/record"}}, // a connector; and its own packages
 }

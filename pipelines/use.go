@@ -25,7 +25,7 @@ type Templates interface {
 // isProjectFile tells whether a file of a folder belongs to its definition.
 func isProjectFile(name string) bool {
 	return strings.HasSuffix(name, ".hcl") && !strings.HasSuffix(name, ".vars.hcl") && !strings.HasSuffix(name, TestFile) &&
-		!strings.HasPrefix(name, ".")
+		!strings.HasPrefix(name, ".") && name != LockFile
 }
 
 // use adds the files of the templates that the project names, but for those in whose place it has a file of its own.

@@ -10,10 +10,16 @@ import (
 )
 
 func (c *cli) connectorCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "connector", Short: "Look at connectors, begin one, judge one"}
+	cmd := &cobra.Command{Use: "connector", Short: "Look at connectors, begin one, judge one, release one, install and lock them"}
 	cmd.AddCommand(
 		c.connectorNewCommand(),
 		c.acceptCommand(),
+		c.connectorKeyCommand(),
+		c.connectorPackageCommand(),
+		c.connectorPushCommand(),
+		c.connectorLockCommand(),
+		c.connectorInstallCommand(),
+		c.connectorMirrorCommand(),
 		&cobra.Command{
 			Use:   "list",
 			Short: "List connectors with their version",
@@ -25,20 +31,22 @@ func (c *cli) connectorCommand() *cobra.Command {
 					Name    string `json:"name"`
 					Version string `json:"version"`
 					Summary string `json:"summary"`
+					Problem string `json:"problem,omitempty"` // why it is not started
 				}
 				var rows []row
 				for _, name := range h.Names() {
 					m, err := h.Manifest(cmd.Context(), name)
+					r := row{Name: name, Version: m.GetVersion(), Summary: m.GetSummary()}
 					if err != nil {
-						return fmt.Errorf("connector %q: %w", name, err)
+						r.Problem = err.Error()
 					}
-					rows = append(rows, row{name, m.GetVersion(), m.GetSummary()})
+					rows = append(rows, r)
 				}
 				if c.json {
 					return c.printJSON(map[string]any{"connectors": rows})
 				}
 				for _, r := range rows {
-					fmt.Fprintf(c.out, "%-14s %-8s %s\n", r.Name, r.Version, r.Summary)
+					fmt.Fprintf(c.out, "%-14s %-8s %s\n", r.Name, r.Version, r.Summary+r.Problem)
 				}
 				return nil
 			},

@@ -21,6 +21,7 @@ import (
 	"github.com/kopru-io/kopru/pipelines/secret"
 	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/release"
 )
 
 // project is a loaded folder with what is needed to work on it.
@@ -181,8 +182,13 @@ func (c *cli) stateName(dir string) (string, error) {
 	return filepath.Join(dir, ".kopru", "state.db"), nil
 }
 
-// newHost looks for connectors beside kopru, in $KOPRU_CONNECTORS and in the project's .kopru/connectors.
 func (c *cli) newHost(dir string, log *slog.Logger) *host.Host {
+	return host.New(c.hostOptions(dir, log))
+}
+
+// hostOptions look for connectors beside kopru, in $KOPRU_CONNECTORS and in the project's .kopru/connectors, and hold to
+// the project's lock.
+func (c *cli) hostOptions(dir string, log *slog.Logger) host.Options {
 	var dirs []string
 	if exe, err := os.Executable(); err == nil {
 		dirs = append(dirs, filepath.Dir(exe))
@@ -195,9 +201,17 @@ func (c *cli) newHost(dir string, log *slog.Logger) *host.Host {
 	if err != nil {
 		cache = os.TempDir()
 	}
-	return host.New(host.Options{
+	o := host.Options{
 		Dirs: dirs, WorkDir: dir, CacheDir: filepath.Join(cache, "kopru", "manifests"), Log: log, Stdout: c.stdout,
-	})
+	}
+	switch lock, err := release.ReadLock(filepath.Join(dir, pipelines.LockFile)); {
+	case err != nil:
+		log.Error(err.Error())
+		o.Checksums = map[string]string{} // nothing is started by a lock that can't be read
+	case lock != nil:
+		o.Checksums = lock.Checksums(release.Platform())
+	}
+	return o
 }
 
 // catalog lets the language read manifests, from the cache where the connector is known already.

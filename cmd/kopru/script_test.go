@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(binaries, "cache")) // manifests are asked for once
 			return err
 		},
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "sandbox": sandbox, "count": count},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "sandbox": sandbox, "count": count, "repack": repack, "require": require, "tamper": tamper},
 		UpdateScripts: os.Getenv("UPDATE") != "",
 	})
 }

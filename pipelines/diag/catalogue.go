@@ -36,6 +36,22 @@ var catalogue = map[string]string{
 	// ---- connectors
 	"lang.unknown_connector": "No program kopru-connector-NAME was found beside kopru, in $KOPRU_CONNECTORS or in .kopru/connectors, or it can't " +
 		"be used. See kopru connector list.",
+	"connector.not_locked": "The project has a lock, kopru.lock.hcl, and this connector or this platform is not in it. Only what is locked " +
+		"is started. If you trust the program, run kopru connector lock.",
+	"connector.checksum": "The program is not the one that was locked: it was changed, replaced or upgraded. kopru connector install brings " +
+		"the locked one back; kopru connector lock takes the new one, if you trust it.",
+	"release.signature": "A release must be signed by the key that the project's require block names. Either it was changed on its way, or " +
+		"somebody else signed it, or the publisher has a new key: ask the publisher before you change the key.",
+	"release.tampered": "The program does not have the checksum that its publisher signed. It was changed on its way; nothing was installed. " +
+		"Try another source, and tell the publisher.",
+	"release.swapped":    "The signature is the publisher's, but of another connector or version than was asked for. The source is wrong or hostile.",
+	"release.malformed":  "The release is signed, but its release.json is not as kopru connector package writes it. Tell the publisher.",
+	"release.key":        "A publisher's public key is the second line of the .pub file that kopru connector key (or minisign) wrote.",
+	"release.no_version": "The source has no version that the require block's constraint allows.",
+	"release.changed": "A version is released once, but the source now has another program under the locked version. Ask the publisher; " +
+		"kopru connector lock --upgrade takes it.",
+	"release.platform":        "The publisher has no program of this connector for this machine's system and processor.",
+	"release.lock":            "kopru.lock.hcl is written by kopru connector lock and kept with the project.",
 	"lang.unknown_connection": "No connection block declares it. References are written connector.name, without quotes.",
 	"lang.unknown_entity": "The connector has no such entity. A step's label is its entity unless `entity` " +
 		"says another.",

@@ -29,7 +29,7 @@ type Options struct {
 	WorkDir   string            // of the processes: what their relative paths are relative to; "" = the engine's own
 	CacheDir  string            // keeps manifests by checksum; "" = ask the process every time
 	Log       *slog.Logger      // takes what connectors write to standard error
-	Checksums map[string]string // by connector, sha256 in hexadecimal: the lock; what is not in it is not checked against it
+	Checksums map[string]string // the lock: sha256:… by connector, "" = locked, but not on this platform; nil = no lock
 	Stdout    *os.File          // for connectors that declare stdio
 	Unhidden  bool              // secrets in what connectors write are left as they are, for who judges connectors
 
@@ -157,9 +157,8 @@ func (h *Host) connector(name, isolated string) (*connector, error) {
 	if err != nil {
 		return nil, fail(fatal, "connector.missing", "the connector %s can't be read: %v", name, err)
 	}
-	if locked := strings.ToLower(strings.TrimPrefix(h.options.Checksums[name], "sha256:")); locked != "" && locked != sum {
-		return nil, fail(fatal, "connector.checksum",
-			"the connector %s (%s) is not the one that was locked: its sha256 is %s, %s was expected; it is not started", name, path, sum, locked)
+	if err := h.locked(name, path, sum); err != nil {
+		return nil, err
 	}
 	c := &connector{
 		host: h, name: name, unit: process, path: path, sum: sum, state: Idle,
