@@ -97,7 +97,7 @@ func functionReference() string {
 
 // blocks are probed for what they take: each with an attribute that nobody knows.
 var blocks = []struct{ name, what, probe string }{
-	{"require", "which versions the project needs: `kopru = \"~> 1.2\"`, and connectors by their names", ""},
+	{"require", "which versions the project needs: `kopru = \"~> 1.2\"`, and connectors by their names; `{ version, source, key }` says where one comes from ([releases](../plugins/README.md#be-released))", ""},
 	{"use", "brings in a template", "use \"u\" {\n zzz = 1\n}\n"},
 	{"variable", "a setting", "variable \"v\" {\n default = 1\n zzz = 1\n}\n"},
 	{"locals", "values made of settings", ""},
