@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
+	"github.com/dustin/go-humanize"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
@@ -87,18 +88,31 @@ func (l *loader) limit(b *body) Limit {
 			i, err := d.Int64()
 			out.Concurrency = int(i)
 			isObject = isObject && err == nil && i <= mostConcurrency
+		case name == "cpus" && isNumber:
+			i, err := d.Int64()
+			out.CPUs = int(i)
+			isObject = isObject && err == nil && i <= mostConcurrency
+		case name == "memory":
+			text, _ := value.(string)
+			bytes, err := humanize.ParseBytes(text)
+			out.Memory = int64(bytes) //nolint:gosec // bounded below
+			isObject = isObject && err == nil && bytes >= leastMemory && bytes < 1<<50
 		default:
 			isObject = false
 		}
 	}
 	if !isObject {
 		l.errorf(rng, "lang.wrong_value", "Wrong limit",
-			"Write it as limit = { per_second = 5, concurrency = 2 }; both are above zero and may be left out; concurrency is a whole number.")
+			"Write it as limit = { per_second = 5, concurrency = 2, memory = \"256MiB\", cpus = 1 }; all are above zero and may be left out; "+
+				"concurrency and cpus are whole numbers, memory is at least 16MiB.")
 	}
 	return out
 }
 
-const mostConcurrency = 1000
+const (
+	mostConcurrency = 1000
+	leastMemory     = 16 << 20 // bytes; with less, a program does not even start
+)
 
 // positive is a number above zero.
 func positive(v any) (*apd.Decimal, bool) {

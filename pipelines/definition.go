@@ -58,6 +58,8 @@ func (c *Connection) Address() string { return c.Type + "." + c.Name }
 type Limit struct {
 	PerSecond   float64
 	Concurrency int
+	Memory      int64 // bytes, of the connector's process
+	CPUs        int   // that the connector's process may use
 }
 
 // Pipeline is source → steps, in order of text.

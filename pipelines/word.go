@@ -25,7 +25,7 @@ var attributeDocs = map[string]map[string]string{
 		"entity":      "What is read or written there; the step's label where left out.",
 		"description": "One line for whoever reads it.",
 		"match":       "What identifies the record there: fields with their values.",
-		"several":     "When several records match: \"dead_letter\" names them, \"first\" takes the oldest, " +
+		"several": "When several records match: \"dead_letter\" names them, \"first\" takes the oldest, " +
 			"and in a lookup \"all\" gives a list of them.",
 	},
 	"variable": {
@@ -33,7 +33,7 @@ var attributeDocs = map[string]map[string]string{
 		"sensitive": "The value is a secret: it is never shown.", "nullable": "Whether null is a value.",
 	},
 	"connection": {
-		"limit":    "How much it may be used: { per_second = 5, concurrency = 2 }.",
+		"limit":    "How much it may be used: { per_second = 5, concurrency = 2, memory = \"256MiB\", cpus = 1 }.",
 		"isolated": "Whether it has a connector process of its own.",
 	},
 	"pipeline": {

@@ -29,7 +29,7 @@ The level it reaches: "described" (it says truly what it is), "exact" (what it r
 			if err != nil {
 				return fmt.Errorf("the specification of what to try: %w", err)
 			}
-			o := acceptance.Options{Binary: args[0], Spec: s, Only: only}
+			o := acceptance.Options{Binary: args[0], Spec: s, Only: only, Launcher: launcher()}
 			if !c.json {
 				o.Each = c.printVerdict
 			}

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/kopru-io/kopru/engine/run"
+
 	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/pipelines"
-	"github.com/kopru-io/kopru/plugins/host"
 )
 
 // checked is the answer of one connection.
@@ -63,7 +64,7 @@ func (c *cli) checkCommand() *cobra.Command {
 // check tries one connection.
 func (p *project) check(ctx context.Context, def *pipelines.Connection) checked {
 	answer := checked{Connection: def.Address(), OK: true}
-	conn, err := p.host.Connect(ctx, host.Target{Type: def.Type, Name: def.Name, Config: def.Config})
+	conn, err := p.host.Connect(ctx, run.Target(def))
 	if err != nil {
 		answer.OK = false
 		answer.Problems = []problem{{Summary: err.Error()}}

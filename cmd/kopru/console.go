@@ -11,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kopru-io/kopru/engine/run"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
-	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 	"github.com/kopru-io/kopru/transforms"
@@ -173,7 +174,7 @@ func live(ctx context.Context, p *project, from taken) (tried, error) {
 	}
 	src := picked[0].Source
 	def := src.Connection
-	conn, err := p.host.Connect(ctx, host.Target{Type: def.Type, Name: def.Name, Config: def.Config, Isolated: def.Isolated})
+	conn, err := p.host.Connect(ctx, run.Target(def))
 	if err != nil {
 		return tried{}, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/kopru-io/kopru/engine/run"
+
 	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
@@ -65,7 +67,7 @@ func checkOne(ctx context.Context, h *host.Host, c *pipelines.Connection) dashbo
 		out.Problems = append(out.Problems, dashboard.Problem{Summary: err.Error()})
 		return out
 	}
-	conn, err := h.Connect(ctx, host.Target{Type: c.Type, Name: c.Name, Config: c.Config})
+	conn, err := h.Connect(ctx, run.Target(c))
 	if err != nil {
 		return bad(err)
 	}

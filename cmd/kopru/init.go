@@ -18,7 +18,6 @@ import (
 	"github.com/kopru-io/kopru/pipelines"
 	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
 	"github.com/kopru-io/kopru/pipelines/secret"
-	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 )
@@ -475,7 +474,7 @@ func (l *lists) read(of shipped.List) ([]option, error) {
 		return nil, fmt.Errorf("there is no connection %s", of.Connection)
 	}
 	def := l.p.Connections[i]
-	conn, err := l.p.host.Connect(l.ctx, host.Target{Type: def.Type, Name: def.Name, Config: def.Config})
+	conn, err := l.p.host.Connect(l.ctx, run.Target(def))
 	if err != nil {
 		return nil, err
 	}

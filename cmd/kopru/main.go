@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/transforms"
 )
 
@@ -50,6 +51,10 @@ type cli struct {
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == transforms.WorkerArgument {
 		os.Exit(transforms.Work(os.Stdin, os.Stdout))
+	}
+	if len(os.Args) > 1 && os.Args[1] == host.ConfineArgument {
+		fmt.Fprintln(os.Stderr, "[ERROR]", host.Confined(os.Args[2:])) // it returns only when it fails
+		os.Exit(exitFailed)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

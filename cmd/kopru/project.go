@@ -202,7 +202,7 @@ func (c *cli) hostOptions(dir string, log *slog.Logger) host.Options {
 		cache = os.TempDir()
 	}
 	o := host.Options{
-		Dirs: dirs, WorkDir: dir, CacheDir: filepath.Join(cache, "kopru", "manifests"), Log: log, Stdout: c.stdout,
+		Dirs: dirs, WorkDir: dir, CacheDir: filepath.Join(cache, "kopru", "manifests"), Log: log, Stdout: c.stdout, Launcher: launcher(),
 	}
 	switch lock, err := release.ReadLock(filepath.Join(dir, pipelines.LockFile)); {
 	case err != nil:
@@ -212,6 +212,15 @@ func (c *cli) hostOptions(dir string, log *slog.Logger) host.Options {
 		o.Checksums = lock.Checksums(release.Platform())
 	}
 	return o
+}
+
+// launcher is this program, which confines connectors before it becomes them.
+func launcher() []string {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{exe}
 }
 
 // catalog lets the language read manifests, from the cache where the connector is known already.

@@ -259,10 +259,18 @@ func (h hostRemote) Writer(ctx context.Context, start *protocol.WriteStart) (Wri
 	return h.Connection.Writer(ctx, start)
 }
 
+// Target is a connection as the host wants it.
+func Target(c *pipelines.Connection) host.Target {
+	return host.Target{
+		Type: c.Type, Name: c.Name, Config: c.Config, Isolated: c.Isolated,
+		Resources: host.Resources{Memory: c.Limit.Memory, CPUs: c.Limit.CPUs},
+	}
+}
+
 // FromHost dials connections through connector processes.
 func FromHost(h *host.Host) Dial {
 	return func(ctx context.Context, c *pipelines.Connection) (Remote, error) {
-		conn, err := h.Connect(ctx, host.Target{Type: c.Type, Name: c.Name, Config: c.Config, Isolated: c.Isolated})
+		conn, err := h.Connect(ctx, Target(c))
 		if err != nil {
 			return nil, fmt.Errorf("connection %s: %w", c.Address(), err)
 		}

@@ -38,6 +38,9 @@ var catalogue = map[string]string{
 		"be used. See kopru connector list.",
 	"connector.not_locked": "The project has a lock, kopru.lock.hcl, and this connector or this platform is not in it. Only what is locked " +
 		"is started. If you trust the program, run kopru connector lock.",
+	"connector.confined": "The system refused the connector a file or an address that it does not ask for in its manifest or by its " +
+		"settings, which is all it may use. Correct the setting that names the path; otherwise tell the publisher. " +
+		"kopru check shows what a connector is confined to.",
 	"connector.checksum": "The program is not the one that was locked: it was changed, replaced or upgraded. kopru connector install brings " +
 		"the locked one back; kopru connector lock takes the new one, if you trust it.",
 	"release.signature": "A release must be signed by the key that the project's require block names. Either it was changed on its way, or " +

@@ -71,6 +71,8 @@ type Options struct {
 	Spec   Spec
 	Only   string       // an id of checks, or its beginning; "" = all
 	Each   func(Result) // is told each result as it comes; may be nil
+
+	Launcher []string // see host.Options
 }
 
 // Run judges a connector. An error means that it could not even be tried.
@@ -207,7 +209,7 @@ type judge struct {
 func (j *judge) newHost(window int) *host.Host {
 	return host.New(host.Options{
 		Dirs: []string{filepath.Dir(j.options.Binary)}, WorkDir: j.options.Spec.Dir, Log: j.ears.logger(),
-		Unhidden: true, Deadline: patience, Patience: patience, Window: window,
+		Launcher: j.options.Launcher, Unhidden: true, Deadline: patience, Patience: patience, Window: window,
 		Restart: host.RestartPolicy{First: time.Millisecond, Most: 50 * time.Millisecond, Budget: 1000},
 	})
 }

@@ -39,10 +39,10 @@ func (c *Connector) Manifest() *protocol.Manifest {
 	exists.Values = []string{ifExistsFail, ifExistsReplace, ifExistsAppend}
 	columns := sdk.Attribute("columns", protocol.AttributeType_ATTRIBUTE_TYPE_STRING_LIST,
 		"The columns of a CSV file; without it the fields of the first record.", 0)
-	path := sdk.Attribute("path", text, "The folder that the files are in. Relative to the project. Nothing outside it can be read or written.", 0)
+	path := sdk.Attribute("path", text, "The folder that the files are in. Relative to the project. Nothing outside it can be read or written.", sdk.WritePath)
 	path.Example = "/srv/exchange"
 	return &protocol.Manifest{
-		Name: "file", Version: "0.1.0", OpenEntities: true, Stdio: true,
+		Name: "file", Version: "0.1.0", OpenEntities: true, Stdio: true, Access: &protocol.Access{},
 		Summary: "Files in a folder: JSON lines, JSON and CSV, also compressed with gzip, and standard input and output.",
 		Config:  []*protocol.Attribute{sdk.WithDefault(path, ".")},
 		Entities: []*protocol.Entity{{

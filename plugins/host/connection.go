@@ -45,7 +45,7 @@ func (c *Connection) ready(ctx context.Context) (*process, string, error) {
 		if err != nil {
 			return err
 		}
-		return AsError(r.GetFailure(), nil)
+		return c.connector.asError(r.GetFailure())
 	})
 	if err != nil {
 		return nil, "", err
@@ -65,7 +65,14 @@ func (c *Connection) Check(ctx context.Context) (facts []string, problems []*pro
 		r, err = p.rpc.Check(ctx, &protocol.CheckRequest{Handle: handle})
 		return err
 	})
-	return r.GetFacts(), r.GetProblems(), err
+	for _, problem := range r.GetProblems() {
+		problem.Summary = c.connector.refused(problem.GetSummary())
+	}
+	facts = r.GetFacts()
+	if len(c.connector.host.options.Launcher) > 0 && err == nil {
+		facts = append(facts, c.connector.confinedTo())
+	}
+	return facts, r.GetProblems(), err
 }
 
 // Close releases the connection; streams on it end. The process stays for others.
@@ -108,6 +115,9 @@ func (c *Connection) Lookup(ctx context.Context, entity string, queries []*proto
 	if len(r.GetResults()) != len(queries) {
 		return nil, fail(fatal, "connector.protocol", "the connector %s gave %d answers to %d queries",
 			c.connector.name, len(r.GetResults()), len(queries))
+	}
+	for _, hits := range r.GetResults() {
+		c.connector.explain(hits.GetFailure())
 	}
 	return r.GetResults(), nil
 }

@@ -30,6 +30,7 @@ type Options struct {
 	CacheDir  string            // keeps manifests by checksum; "" = ask the process every time
 	Log       *slog.Logger      // takes what connectors write to standard error
 	Checksums map[string]string // the lock: sha256:… by connector, "" = locked, but not on this platform; nil = no lock
+	Launcher  []string          // runs Confined with the arguments that follow; nil = connectors are not confined
 	Stdout    *os.File          // for connectors that declare stdio
 	Unhidden  bool              // secrets in what connectors write are left as they are, for who judges connectors
 
@@ -136,10 +137,15 @@ func (h *Host) during(ctx context.Context) (context.Context, context.CancelFunc)
 
 // connector returns the supervisor of a connector's process: the shared one, or the one that an isolated connection
 // has to itself. The binary's checksum is taken now, once.
-func (h *Host) connector(name, isolated string) (*connector, error) {
+// own is what a process may have that is not for all connections; nil = what the connector declares.
+func (h *Host) connector(name, isolated string, own *confinement) (*connector, error) {
 	process := name
 	if isolated != "" {
 		process = isolated
+	}
+	unit := process
+	if own != nil {
+		process += fmt.Sprintf("%+v", *own) // other paths, another process
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -161,8 +167,8 @@ func (h *Host) connector(name, isolated string) (*connector, error) {
 		return nil, err
 	}
 	c := &connector{
-		host: h, name: name, unit: process, path: path, sum: sum, state: Idle,
-		log: h.options.Log.With("connector", process), tail: &tail{}, turn: make(chan struct{}, 1),
+		host: h, name: name, unit: unit, own: own, path: path, sum: sum, state: Idle,
+		log: h.options.Log.With("connector", unit), tail: &tail{}, turn: make(chan struct{}, 1),
 	}
 	h.connectors[process] = c
 	return c, nil
@@ -170,7 +176,7 @@ func (h *Host) connector(name, isolated string) (*connector, error) {
 
 // Manifest describes a connector. The process is started only for a binary that was never asked before.
 func (h *Host) Manifest(ctx context.Context, name string) (*protocol.Manifest, error) {
-	c, err := h.connector(name, "")
+	c, err := h.connector(name, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +270,7 @@ func (p *process) control(ctx context.Context, what string, call func(context.Co
 
 // Validate lets a connector judge a configuration without touching the network.
 func (h *Host) Validate(ctx context.Context, name string, config map[string]any) ([]*protocol.Problem, error) {
-	c, data, err := h.configured(ctx, name, "", config)
+	c, data, err := h.configured(ctx, Target{Type: name, Config: config}, "")
 	if err != nil {
 		return nil, err
 	}
@@ -281,11 +287,13 @@ func (h *Host) Validate(ctx context.Context, name string, config map[string]any)
 	return problems, err
 }
 
-// Target is what to connect to: `connection "TYPE" "NAME"` with its settings. An isolated one has a process to itself.
+// Target is what to connect to: `connection "TYPE" "NAME"` with its settings. An isolated one has a process to itself, and
+// so has one whose settings name paths or that has resources of its own.
 type Target struct {
 	Type, Name string
 	Config     map[string]any
 	Isolated   bool
+	Resources  Resources
 }
 
 // Connect returns a connection. Its process is started and the connection opened now, and again whenever the process
@@ -295,7 +303,7 @@ func (h *Host) Connect(ctx context.Context, t Target) (*Connection, error) {
 	if t.Isolated {
 		isolated = address
 	}
-	c, data, err := h.configured(ctx, t.Type, isolated, t.Config)
+	c, data, err := h.configured(ctx, t, isolated)
 	if err != nil {
 		return nil, err
 	}
@@ -308,8 +316,20 @@ func (h *Host) Connect(ctx context.Context, t Target) (*Connection, error) {
 
 // configured returns a connector that is described, and the configuration as it is sent. The secrets in it are
 // hidden in all that the connector will write.
-func (h *Host) configured(ctx context.Context, name, isolated string, config map[string]any) (*connector, []byte, error) {
-	c, err := h.connector(name, isolated)
+func (h *Host) configured(ctx context.Context, t Target, isolated string) (*connector, []byte, error) {
+	config := t.Config
+	var own *confinement
+	if t.Name != "" && len(h.options.Launcher) > 0 {
+		m, err := h.Manifest(ctx, t.Type)
+		if err != nil {
+			return nil, nil, err
+		}
+		if personal(m, t.Resources) {
+			confined := confine(m, config, t.Resources, h.options.WorkDir)
+			isolated, own = t.Type+"."+t.Name, &confined
+		}
+	}
+	c, err := h.connector(t.Type, isolated, own)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -331,7 +351,7 @@ func (h *Host) configured(ctx context.Context, name, isolated string, config map
 	}
 	data, err := record.Encode(config)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the settings of %s: %w", name, err)
+		return nil, nil, fmt.Errorf("the settings of %s: %w", t.Type, err)
 	}
 	return c, data, nil
 }

@@ -32,6 +32,10 @@ const helper = "KOPRU_TEST_ENGINE"
 var zooDir string
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == ConfineArgument {
+		fmt.Fprintln(os.Stderr, Confined(os.Args[2:]))
+		os.Exit(1)
+	}
 	if dir := os.Getenv(helper); dir != "" {
 		engine(dir)
 	}
@@ -57,7 +61,7 @@ func TestMain(m *testing.M) {
 
 func buildZoo(dir string) error {
 	for program, others := range map[string][]string{
-		"zoo": {"stdio", "liar", "mute", "broken", "sleeper"}, "rogue": {"moody"},
+		"zoo": {"stdio", "liar", "mute", "broken", "sleeper"}, "rogue": {"moody"}, "nosy": nil,
 	} {
 		first := filepath.Join(dir, prefix+program)
 		if out, err := exec.Command("go", "build", "-o", first, "./testdata/"+program).CombinedOutput(); err != nil {
@@ -222,7 +226,7 @@ func TestManifestStartsTheProcessOnce(t *testing.T) {
 	if log.String() != "" {
 		t.Errorf("the second host started it: %s", log)
 	}
-	if diff := cmp.Diff([]string{"broken", "liar", "moody", "mute", "rogue", "sleeper", "stdio", "zoo"}, second.Names()); diff != "" {
+	if diff := cmp.Diff([]string{"broken", "liar", "moody", "mute", "nosy", "rogue", "sleeper", "stdio", "zoo"}, second.Names()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
@@ -140,19 +141,28 @@ func (c *connector) launchError(ctx context.Context, p *process, err error) erro
 
 // command is how the connector is started. go-plugin's variables are in env.
 func (c *connector) command(env []string, stdio bool) *exec.Cmd {
-	cmd := exec.Command(c.path)
+	line := append(c.launcher(), c.path)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir = c.host.options.WorkDir
 	cmd.Env = env
-	for _, name := range passedOn() {
+	for _, name := range append(passedOn(), c.asked()...) {
 		if v, ok := c.host.options.Env(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
 	}
+	cmd.Env = append(cmd.Env, c.confined().Limits.environment()...)
 	cmd.Env = append(cmd.Env, protocol.EnvLogLevel+"="+c.level())
 	if stdio {
 		cmd.Stdin = os.Stdin
 	}
 	return cmd
+}
+
+// asked are the environment variables that the connector declares.
+func (c *connector) asked() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.manifest.GetAccess().GetEnvironment()
 }
 
 func (c *connector) level() string {
@@ -271,7 +281,11 @@ func (p *process) end() string {
 	case p.hung.Load() != nil:
 		return *p.hung.Load() + " and was killed"
 	case p.child.err != nil:
-		return "ended unexpectedly: " + p.child.err.Error()
+		why := "ended unexpectedly: " + p.child.err.Error()
+		if most := p.connector.confined().Limits.Memory; most > 0 {
+			why += " (its memory is limited to " + humanize.IBytes(uint64(most)) + ")" //nolint:gosec // above zero
+		}
+		return why
 	}
 	return "ended unexpectedly"
 }

@@ -99,7 +99,7 @@ func (s *Stream) receive() (*protocol.Batch, error) {
 		s.end = m.End.GetCursor()
 		return nil, io.EOF
 	case *protocol.ReadResponse_Failure:
-		return nil, AsError(m.Failure, nil)
+		return nil, s.proc.connector.asError(m.Failure)
 	}
 	return nil, fail(fatal, "connector.protocol", "the connector %s sent an unknown message", s.proc.connector.name)
 }

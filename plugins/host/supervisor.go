@@ -40,7 +40,8 @@ type connector struct {
 	name string
 	unit string // of the process: the connector's name, or the address of the connection that has it to itself
 	path string
-	sum  string // of the binary, in hexadecimal
+	sum  string       // of the binary, in hexadecimal
+	own  *confinement // of a process that is for one connection; nil = what the connector declares
 	log  *slog.Logger
 	tail *tail
 

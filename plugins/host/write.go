@@ -239,7 +239,7 @@ func (s *writeStream) begin() error {
 	case err != nil:
 		return err
 	case r.GetFailure() != nil:
-		return AsError(r.GetFailure(), nil)
+		return s.proc.connector.asError(r.GetFailure())
 	case r.GetStarted() == nil:
 		return fail(fatal, "connector.protocol", "the connector %s did not say that it started to write", s.proc.connector.name)
 	}
@@ -308,7 +308,7 @@ func (s *writeStream) receive() {
 
 func (s *writeStream) handle(r *protocol.WriteResponse) error {
 	if f := r.GetFailure(); f != nil {
-		return AsError(f, nil)
+		return s.proc.connector.asError(f)
 	}
 	results := r.GetResults()
 	if results == nil {
@@ -330,6 +330,9 @@ func (s *writeStream) handle(r *protocol.WriteResponse) error {
 		call.finish(nil, fail(ambiguous, "connector.protocol", "the connector %s gave %d results for %d operations",
 			s.proc.connector.name, got, want))
 		return nil
+	}
+	for _, result := range results.GetResults() {
+		s.proc.connector.explain(result.GetFailure())
 	}
 	call.finish(results, nil)
 	return nil

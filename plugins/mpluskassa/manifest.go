@@ -11,7 +11,8 @@ import (
 func (c *Connector) Manifest() *protocol.Manifest {
 	s := newSchema()
 	return &protocol.Manifest{
-		Name: "mpluskassa", Version: "0.1.0", Config: append(attributes(), unknowns()...),
+		Access: &protocol.Access{Hosts: []string{"*"}}, // the one in the settings
+		Name:   "mpluskassa", Version: "0.1.0", Config: append(attributes(), unknowns()...),
 		Summary: "MplusKASSA, a point-of-sale system: orders, relations, articles and stock over its SOAP API.",
 		Entities: append([]*protocol.Entity{
 			orderEntity(s), proposalEntity(s), receiptDayEntity(s), relationEntity(s), articleEntity(s), productEntity(s), stockEntity(s), groupEntity(s),

@@ -25,6 +25,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type PathAccess int32
+
+const (
+	PathAccess_PATH_ACCESS_UNSPECIFIED PathAccess = 0 // it is none
+	PathAccess_PATH_ACCESS_READ        PathAccess = 1
+	PathAccess_PATH_ACCESS_WRITE       PathAccess = 2 // also made, changed and removed; of a file: with those beside it
+)
+
+// Enum value maps for PathAccess.
+var (
+	PathAccess_name = map[int32]string{
+		0: "PATH_ACCESS_UNSPECIFIED",
+		1: "PATH_ACCESS_READ",
+		2: "PATH_ACCESS_WRITE",
+	}
+	PathAccess_value = map[string]int32{
+		"PATH_ACCESS_UNSPECIFIED": 0,
+		"PATH_ACCESS_READ":        1,
+		"PATH_ACCESS_WRITE":       2,
+	}
+)
+
+func (x PathAccess) Enum() *PathAccess {
+	p := new(PathAccess)
+	*p = x
+	return p
+}
+
+func (x PathAccess) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PathAccess) Descriptor() protoreflect.EnumDescriptor {
+	return file_connector_proto_enumTypes[0].Descriptor()
+}
+
+func (PathAccess) Type() protoreflect.EnumType {
+	return &file_connector_proto_enumTypes[0]
+}
+
+func (x PathAccess) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PathAccess.Descriptor instead.
+func (PathAccess) EnumDescriptor() ([]byte, []int) {
+	return file_connector_proto_rawDescGZIP(), []int{0}
+}
+
 type AttributeType int32
 
 const (
@@ -79,11 +128,11 @@ func (x AttributeType) String() string {
 }
 
 func (AttributeType) Descriptor() protoreflect.EnumDescriptor {
-	return file_connector_proto_enumTypes[0].Descriptor()
+	return file_connector_proto_enumTypes[1].Descriptor()
 }
 
 func (AttributeType) Type() protoreflect.EnumType {
-	return &file_connector_proto_enumTypes[0]
+	return &file_connector_proto_enumTypes[1]
 }
 
 func (x AttributeType) Number() protoreflect.EnumNumber {
@@ -92,7 +141,7 @@ func (x AttributeType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AttributeType.Descriptor instead.
 func (AttributeType) EnumDescriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{0}
+	return file_connector_proto_rawDescGZIP(), []int{1}
 }
 
 type FieldType int32
@@ -146,11 +195,11 @@ func (x FieldType) String() string {
 }
 
 func (FieldType) Descriptor() protoreflect.EnumDescriptor {
-	return file_connector_proto_enumTypes[1].Descriptor()
+	return file_connector_proto_enumTypes[2].Descriptor()
 }
 
 func (FieldType) Type() protoreflect.EnumType {
-	return &file_connector_proto_enumTypes[1]
+	return &file_connector_proto_enumTypes[2]
 }
 
 func (x FieldType) Number() protoreflect.EnumNumber {
@@ -159,7 +208,7 @@ func (x FieldType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FieldType.Descriptor instead.
 func (FieldType) EnumDescriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{1}
+	return file_connector_proto_rawDescGZIP(), []int{2}
 }
 
 type Operation int32
@@ -201,11 +250,11 @@ func (x Operation) String() string {
 }
 
 func (Operation) Descriptor() protoreflect.EnumDescriptor {
-	return file_connector_proto_enumTypes[2].Descriptor()
+	return file_connector_proto_enumTypes[3].Descriptor()
 }
 
 func (Operation) Type() protoreflect.EnumType {
-	return &file_connector_proto_enumTypes[2]
+	return &file_connector_proto_enumTypes[3]
 }
 
 func (x Operation) Number() protoreflect.EnumNumber {
@@ -214,7 +263,7 @@ func (x Operation) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Operation.Descriptor instead.
 func (Operation) EnumDescriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{2}
+	return file_connector_proto_rawDescGZIP(), []int{3}
 }
 
 type FailureClass int32
@@ -268,11 +317,11 @@ func (x FailureClass) String() string {
 }
 
 func (FailureClass) Descriptor() protoreflect.EnumDescriptor {
-	return file_connector_proto_enumTypes[3].Descriptor()
+	return file_connector_proto_enumTypes[4].Descriptor()
 }
 
 func (FailureClass) Type() protoreflect.EnumType {
-	return &file_connector_proto_enumTypes[3]
+	return &file_connector_proto_enumTypes[4]
 }
 
 func (x FailureClass) Number() protoreflect.EnumNumber {
@@ -281,7 +330,7 @@ func (x FailureClass) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FailureClass.Descriptor instead.
 func (FailureClass) EnumDescriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{3}
+	return file_connector_proto_rawDescGZIP(), []int{4}
 }
 
 type DescribeRequest struct {
@@ -375,7 +424,10 @@ type Manifest struct {
 	OpenEntities bool `protobuf:"varint,6,opt,name=open_entities,json=openEntities,proto3" json:"open_entities,omitempty"`
 	// The connector uses the engine's own standard input and output (file "-"). The host then hands over the
 	// real standard output as the file whose number is in KOPRU_STDOUT_FD.
-	Stdio         bool `protobuf:"varint,7,opt,name=stdio,proto3" json:"stdio,omitempty"`
+	Stdio bool `protobuf:"varint,7,opt,name=stdio,proto3" json:"stdio,omitempty"`
+	// What the process needs of its machine beside its own program, temporary files and the paths in its settings. The
+	// host lets it have no more, where the platform can enforce that. Absent: no files, and any host.
+	Access        *Access `protobuf:"bytes,8,opt,name=access,proto3" json:"access,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -459,6 +511,75 @@ func (x *Manifest) GetStdio() bool {
 	return false
 }
 
+func (x *Manifest) GetAccess() *Access {
+	if x != nil {
+		return x.Access
+	}
+	return nil
+}
+
+type Access struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Environment []string               `protobuf:"bytes,1,rep,name=environment,proto3" json:"environment,omitempty"` // names of the engine's environment variables it is given
+	// Whom it calls: "api.example.com:443", "*:443", "*" = anybody; none = nobody. The ports are enforced, the names are
+	// for those who decide whether to trust it.
+	Hosts         []string `protobuf:"bytes,2,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	Files         []string `protobuf:"bytes,3,rep,name=files,proto3" json:"files,omitempty"` // files and folders that it reads, with absolute paths
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Access) Reset() {
+	*x = Access{}
+	mi := &file_connector_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Access) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Access) ProtoMessage() {}
+
+func (x *Access) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Access.ProtoReflect.Descriptor instead.
+func (*Access) Descriptor() ([]byte, []int) {
+	return file_connector_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Access) GetEnvironment() []string {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
+func (x *Access) GetHosts() []string {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+func (x *Access) GetFiles() []string {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
 // Attribute is one setting: of a connection, of a source or of a sink.
 type Attribute struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -469,14 +590,15 @@ type Attribute struct {
 	DefaultJson   string                 `protobuf:"bytes,5,opt,name=default_json,json=defaultJson,proto3" json:"default_json,omitempty"` // "" = none
 	Description   string                 `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
 	Example       string                 `protobuf:"bytes,7,opt,name=example,proto3" json:"example,omitempty"`
-	Values        []string               `protobuf:"bytes,8,rep,name=values,proto3" json:"values,omitempty"` // the only ones allowed, if any
+	Values        []string               `protobuf:"bytes,8,rep,name=values,proto3" json:"values,omitempty"`                                 // the only ones allowed, if any
+	Path          PathAccess             `protobuf:"varint,9,opt,name=path,proto3,enum=kopru.connector.v1.PathAccess" json:"path,omitempty"` // the setting is a file or a folder that the process needs
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_connector_proto_msgTypes[3]
+	mi := &file_connector_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -488,7 +610,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[3]
+	mi := &file_connector_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -501,7 +623,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{3}
+	return file_connector_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Attribute) GetName() string {
@@ -560,6 +682,13 @@ func (x *Attribute) GetValues() []string {
 	return nil
 }
 
+func (x *Attribute) GetPath() PathAccess {
+	if x != nil {
+		return x.Path
+	}
+	return PathAccess_PATH_ACCESS_UNSPECIFIED
+}
+
 type Entity struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Name        string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -585,7 +714,7 @@ type Entity struct {
 
 func (x *Entity) Reset() {
 	*x = Entity{}
-	mi := &file_connector_proto_msgTypes[4]
+	mi := &file_connector_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +726,7 @@ func (x *Entity) String() string {
 func (*Entity) ProtoMessage() {}
 
 func (x *Entity) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[4]
+	mi := &file_connector_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +739,7 @@ func (x *Entity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entity.ProtoReflect.Descriptor instead.
 func (*Entity) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{4}
+	return file_connector_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Entity) GetName() string {
@@ -738,7 +867,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_connector_proto_msgTypes[5]
+	mi := &file_connector_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +879,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[5]
+	mi := &file_connector_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +892,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{5}
+	return file_connector_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Field) GetName() string {
@@ -859,7 +988,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_connector_proto_msgTypes[6]
+	mi := &file_connector_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +1000,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[6]
+	mi := &file_connector_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1013,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{6}
+	return file_connector_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ValidateRequest) GetConfig() []byte {
@@ -903,7 +1032,7 @@ type ValidateResponse struct {
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_connector_proto_msgTypes[7]
+	mi := &file_connector_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1044,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[7]
+	mi := &file_connector_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1057,7 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{7}
+	return file_connector_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ValidateResponse) GetProblems() []*Problem {
@@ -951,7 +1080,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_connector_proto_msgTypes[8]
+	mi := &file_connector_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1092,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[8]
+	mi := &file_connector_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1105,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{8}
+	return file_connector_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Problem) GetAttribute() string {
@@ -1018,7 +1147,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_connector_proto_msgTypes[9]
+	mi := &file_connector_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1159,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[9]
+	mi := &file_connector_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1172,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{9}
+	return file_connector_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OpenRequest) GetHandle() string {
@@ -1076,7 +1205,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_connector_proto_msgTypes[10]
+	mi := &file_connector_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1088,7 +1217,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[10]
+	mi := &file_connector_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1101,7 +1230,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{10}
+	return file_connector_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *OpenResponse) GetFailure() *Failure {
@@ -1120,7 +1249,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_connector_proto_msgTypes[11]
+	mi := &file_connector_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1261,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[11]
+	mi := &file_connector_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1274,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{11}
+	return file_connector_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CheckRequest) GetHandle() string {
@@ -1165,7 +1294,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_connector_proto_msgTypes[12]
+	mi := &file_connector_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1306,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[12]
+	mi := &file_connector_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1319,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{12}
+	return file_connector_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CheckResponse) GetProblems() []*Problem {
@@ -1216,7 +1345,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_connector_proto_msgTypes[13]
+	mi := &file_connector_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1357,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[13]
+	mi := &file_connector_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1370,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{13}
+	return file_connector_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CloseRequest) GetHandle() string {
@@ -1259,7 +1388,7 @@ type CloseResponse struct {
 
 func (x *CloseResponse) Reset() {
 	*x = CloseResponse{}
-	mi := &file_connector_proto_msgTypes[14]
+	mi := &file_connector_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1271,7 +1400,7 @@ func (x *CloseResponse) String() string {
 func (*CloseResponse) ProtoMessage() {}
 
 func (x *CloseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[14]
+	mi := &file_connector_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1284,7 +1413,7 @@ func (x *CloseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseResponse.ProtoReflect.Descriptor instead.
 func (*CloseResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{14}
+	return file_connector_proto_rawDescGZIP(), []int{15}
 }
 
 type Record struct {
@@ -1303,7 +1432,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_connector_proto_msgTypes[15]
+	mi := &file_connector_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1444,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[15]
+	mi := &file_connector_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1457,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{15}
+	return file_connector_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Record) GetKey() string {
@@ -1388,7 +1517,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_connector_proto_msgTypes[16]
+	mi := &file_connector_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1529,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[16]
+	mi := &file_connector_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1542,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{16}
+	return file_connector_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Failure) GetClass() FailureClass {
@@ -1478,7 +1607,7 @@ type Exchange struct {
 
 func (x *Exchange) Reset() {
 	*x = Exchange{}
-	mi := &file_connector_proto_msgTypes[17]
+	mi := &file_connector_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1619,7 @@ func (x *Exchange) String() string {
 func (*Exchange) ProtoMessage() {}
 
 func (x *Exchange) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[17]
+	mi := &file_connector_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1632,7 @@ func (x *Exchange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exchange.ProtoReflect.Descriptor instead.
 func (*Exchange) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{17}
+	return file_connector_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Exchange) GetRequest() string {
@@ -1548,7 +1677,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_connector_proto_msgTypes[18]
+	mi := &file_connector_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1689,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[18]
+	mi := &file_connector_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1702,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{18}
+	return file_connector_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReadRequest) GetMessage() isReadRequest_Message {
@@ -1647,7 +1776,7 @@ type ReadStart struct {
 
 func (x *ReadStart) Reset() {
 	*x = ReadStart{}
-	mi := &file_connector_proto_msgTypes[19]
+	mi := &file_connector_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1788,7 @@ func (x *ReadStart) String() string {
 func (*ReadStart) ProtoMessage() {}
 
 func (x *ReadStart) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[19]
+	mi := &file_connector_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1801,7 @@ func (x *ReadStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadStart.ProtoReflect.Descriptor instead.
 func (*ReadStart) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{19}
+	return file_connector_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReadStart) GetHandle() string {
@@ -1738,7 +1867,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_connector_proto_msgTypes[20]
+	mi := &file_connector_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1879,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[20]
+	mi := &file_connector_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +1892,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{20}
+	return file_connector_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReadResponse) GetMessage() isReadResponse_Message {
@@ -1833,7 +1962,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_connector_proto_msgTypes[21]
+	mi := &file_connector_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +1974,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[21]
+	mi := &file_connector_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +1987,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{21}
+	return file_connector_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Batch) GetRecords() []*Record {
@@ -1891,7 +2020,7 @@ type ReadEnd struct {
 
 func (x *ReadEnd) Reset() {
 	*x = ReadEnd{}
-	mi := &file_connector_proto_msgTypes[22]
+	mi := &file_connector_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1903,7 +2032,7 @@ func (x *ReadEnd) String() string {
 func (*ReadEnd) ProtoMessage() {}
 
 func (x *ReadEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[22]
+	mi := &file_connector_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1916,7 +2045,7 @@ func (x *ReadEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadEnd.ProtoReflect.Descriptor instead.
 func (*ReadEnd) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{22}
+	return file_connector_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReadEnd) GetCursor() string {
@@ -1937,7 +2066,7 @@ type LookupRequest struct {
 
 func (x *LookupRequest) Reset() {
 	*x = LookupRequest{}
-	mi := &file_connector_proto_msgTypes[23]
+	mi := &file_connector_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2078,7 @@ func (x *LookupRequest) String() string {
 func (*LookupRequest) ProtoMessage() {}
 
 func (x *LookupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[23]
+	mi := &file_connector_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2091,7 @@ func (x *LookupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupRequest.ProtoReflect.Descriptor instead.
 func (*LookupRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{23}
+	return file_connector_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LookupRequest) GetHandle() string {
@@ -1996,7 +2125,7 @@ type Query struct {
 
 func (x *Query) Reset() {
 	*x = Query{}
-	mi := &file_connector_proto_msgTypes[24]
+	mi := &file_connector_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2008,7 +2137,7 @@ func (x *Query) String() string {
 func (*Query) ProtoMessage() {}
 
 func (x *Query) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[24]
+	mi := &file_connector_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2021,7 +2150,7 @@ func (x *Query) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Query.ProtoReflect.Descriptor instead.
 func (*Query) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{24}
+	return file_connector_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Query) GetId() string {
@@ -2047,7 +2176,7 @@ type LookupResponse struct {
 
 func (x *LookupResponse) Reset() {
 	*x = LookupResponse{}
-	mi := &file_connector_proto_msgTypes[25]
+	mi := &file_connector_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2188,7 @@ func (x *LookupResponse) String() string {
 func (*LookupResponse) ProtoMessage() {}
 
 func (x *LookupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[25]
+	mi := &file_connector_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2201,7 @@ func (x *LookupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupResponse.ProtoReflect.Descriptor instead.
 func (*LookupResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{25}
+	return file_connector_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LookupResponse) GetResults() []*Hits {
@@ -2093,7 +2222,7 @@ type Hits struct {
 
 func (x *Hits) Reset() {
 	*x = Hits{}
-	mi := &file_connector_proto_msgTypes[26]
+	mi := &file_connector_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2105,7 +2234,7 @@ func (x *Hits) String() string {
 func (*Hits) ProtoMessage() {}
 
 func (x *Hits) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[26]
+	mi := &file_connector_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2118,7 +2247,7 @@ func (x *Hits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hits.ProtoReflect.Descriptor instead.
 func (*Hits) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{26}
+	return file_connector_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Hits) GetFound() []*Found {
@@ -2153,7 +2282,7 @@ type Found struct {
 
 func (x *Found) Reset() {
 	*x = Found{}
-	mi := &file_connector_proto_msgTypes[27]
+	mi := &file_connector_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2294,7 @@ func (x *Found) String() string {
 func (*Found) ProtoMessage() {}
 
 func (x *Found) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[27]
+	mi := &file_connector_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +2307,7 @@ func (x *Found) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Found.ProtoReflect.Descriptor instead.
 func (*Found) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{27}
+	return file_connector_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Found) GetId() string {
@@ -2215,7 +2344,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_connector_proto_msgTypes[28]
+	mi := &file_connector_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2227,7 +2356,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[28]
+	mi := &file_connector_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2240,7 +2369,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{28}
+	return file_connector_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WriteRequest) GetMessage() isWriteRequest_Message {
@@ -2296,7 +2425,7 @@ type WriteStart struct {
 
 func (x *WriteStart) Reset() {
 	*x = WriteStart{}
-	mi := &file_connector_proto_msgTypes[29]
+	mi := &file_connector_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2308,7 +2437,7 @@ func (x *WriteStart) String() string {
 func (*WriteStart) ProtoMessage() {}
 
 func (x *WriteStart) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[29]
+	mi := &file_connector_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2321,7 +2450,7 @@ func (x *WriteStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStart.ProtoReflect.Descriptor instead.
 func (*WriteStart) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{29}
+	return file_connector_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WriteStart) GetHandle() string {
@@ -2365,7 +2494,7 @@ type WriteBatch struct {
 
 func (x *WriteBatch) Reset() {
 	*x = WriteBatch{}
-	mi := &file_connector_proto_msgTypes[30]
+	mi := &file_connector_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +2506,7 @@ func (x *WriteBatch) String() string {
 func (*WriteBatch) ProtoMessage() {}
 
 func (x *WriteBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[30]
+	mi := &file_connector_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +2519,7 @@ func (x *WriteBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteBatch.ProtoReflect.Descriptor instead.
 func (*WriteBatch) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{30}
+	return file_connector_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WriteBatch) GetSeq() uint64 {
@@ -2428,7 +2557,7 @@ type Op struct {
 
 func (x *Op) Reset() {
 	*x = Op{}
-	mi := &file_connector_proto_msgTypes[31]
+	mi := &file_connector_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2440,7 +2569,7 @@ func (x *Op) String() string {
 func (*Op) ProtoMessage() {}
 
 func (x *Op) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[31]
+	mi := &file_connector_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2453,7 +2582,7 @@ func (x *Op) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Op.ProtoReflect.Descriptor instead.
 func (*Op) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{31}
+	return file_connector_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Op) GetOperation() Operation {
@@ -2512,7 +2641,7 @@ type WriteResponse struct {
 
 func (x *WriteResponse) Reset() {
 	*x = WriteResponse{}
-	mi := &file_connector_proto_msgTypes[32]
+	mi := &file_connector_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2524,7 +2653,7 @@ func (x *WriteResponse) String() string {
 func (*WriteResponse) ProtoMessage() {}
 
 func (x *WriteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[32]
+	mi := &file_connector_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2537,7 +2666,7 @@ func (x *WriteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteResponse.ProtoReflect.Descriptor instead.
 func (*WriteResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{32}
+	return file_connector_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WriteResponse) GetMessage() isWriteResponse_Message {
@@ -2607,7 +2736,7 @@ type WriteStarted struct {
 
 func (x *WriteStarted) Reset() {
 	*x = WriteStarted{}
-	mi := &file_connector_proto_msgTypes[33]
+	mi := &file_connector_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +2748,7 @@ func (x *WriteStarted) String() string {
 func (*WriteStarted) ProtoMessage() {}
 
 func (x *WriteStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[33]
+	mi := &file_connector_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +2761,7 @@ func (x *WriteStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStarted.ProtoReflect.Descriptor instead.
 func (*WriteStarted) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{33}
+	return file_connector_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WriteStarted) GetPosition() string {
@@ -2653,7 +2782,7 @@ type WriteResults struct {
 
 func (x *WriteResults) Reset() {
 	*x = WriteResults{}
-	mi := &file_connector_proto_msgTypes[34]
+	mi := &file_connector_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2665,7 +2794,7 @@ func (x *WriteResults) String() string {
 func (*WriteResults) ProtoMessage() {}
 
 func (x *WriteResults) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[34]
+	mi := &file_connector_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2678,7 +2807,7 @@ func (x *WriteResults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteResults.ProtoReflect.Descriptor instead.
 func (*WriteResults) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{34}
+	return file_connector_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WriteResults) GetSeq() uint64 {
@@ -2714,7 +2843,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_connector_proto_msgTypes[35]
+	mi := &file_connector_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2726,7 +2855,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[35]
+	mi := &file_connector_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2739,7 +2868,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{35}
+	return file_connector_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Result) GetId() string {
@@ -2777,7 +2906,7 @@ const file_connector_proto_rawDesc = "" +
 	"\x0fconnector.proto\x12\x12kopru.connector.v1\"\x11\n" +
 	"\x0fDescribeRequest\"L\n" +
 	"\x10DescribeResponse\x128\n" +
-	"\bmanifest\x18\x01 \x01(\v2\x1c.kopru.connector.v1.ManifestR\bmanifest\"\xfc\x01\n" +
+	"\bmanifest\x18\x01 \x01(\v2\x1c.kopru.connector.v1.ManifestR\bmanifest\"\xb0\x02\n" +
 	"\bManifest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -2785,7 +2914,12 @@ const file_connector_proto_rawDesc = "" +
 	"\x06config\x18\x04 \x03(\v2\x1d.kopru.connector.v1.AttributeR\x06config\x126\n" +
 	"\bentities\x18\x05 \x03(\v2\x1a.kopru.connector.v1.EntityR\bentities\x12#\n" +
 	"\ropen_entities\x18\x06 \x01(\bR\fopenEntities\x12\x14\n" +
-	"\x05stdio\x18\a \x01(\bR\x05stdio\"\x87\x02\n" +
+	"\x05stdio\x18\a \x01(\bR\x05stdio\x122\n" +
+	"\x06access\x18\b \x01(\v2\x1a.kopru.connector.v1.AccessR\x06access\"V\n" +
+	"\x06Access\x12 \n" +
+	"\venvironment\x18\x01 \x03(\tR\venvironment\x12\x14\n" +
+	"\x05hosts\x18\x02 \x03(\tR\x05hosts\x12\x14\n" +
+	"\x05files\x18\x03 \x03(\tR\x05files\"\xbb\x02\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x04type\x18\x02 \x01(\x0e2!.kopru.connector.v1.AttributeTypeR\x04type\x12\x1a\n" +
@@ -2794,7 +2928,8 @@ const file_connector_proto_rawDesc = "" +
 	"\fdefault_json\x18\x05 \x01(\tR\vdefaultJson\x12 \n" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x12\x18\n" +
 	"\aexample\x18\a \x01(\tR\aexample\x12\x16\n" +
-	"\x06values\x18\b \x03(\tR\x06values\"\xb1\x04\n" +
+	"\x06values\x18\b \x03(\tR\x06values\x122\n" +
+	"\x04path\x18\t \x01(\x0e2\x1e.kopru.connector.v1.PathAccessR\x04path\"\xb1\x04\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x121\n" +
@@ -2959,7 +3094,12 @@ const file_connector_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x125\n" +
 	"\afailure\x18\x03 \x01(\v2\x1b.kopru.connector.v1.FailureR\afailure\x12:\n" +
-	"\texchanges\x18\x04 \x03(\v2\x1c.kopru.connector.v1.ExchangeR\texchanges*\xa8\x02\n" +
+	"\texchanges\x18\x04 \x03(\v2\x1c.kopru.connector.v1.ExchangeR\texchanges*V\n" +
+	"\n" +
+	"PathAccess\x12\x1b\n" +
+	"\x17PATH_ACCESS_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10PATH_ACCESS_READ\x10\x01\x12\x15\n" +
+	"\x11PATH_ACCESS_WRITE\x10\x02*\xa8\x02\n" +
 	"\rAttributeType\x12\x1e\n" +
 	"\x1aATTRIBUTE_TYPE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ATTRIBUTE_TYPE_STRING\x10\x01\x12\x1a\n" +
@@ -3019,110 +3159,114 @@ func file_connector_proto_rawDescGZIP() []byte {
 	return file_connector_proto_rawDescData
 }
 
-var file_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_connector_proto_goTypes = []any{
-	(AttributeType)(0),       // 0: kopru.connector.v1.AttributeType
-	(FieldType)(0),           // 1: kopru.connector.v1.FieldType
-	(Operation)(0),           // 2: kopru.connector.v1.Operation
-	(FailureClass)(0),        // 3: kopru.connector.v1.FailureClass
-	(*DescribeRequest)(nil),  // 4: kopru.connector.v1.DescribeRequest
-	(*DescribeResponse)(nil), // 5: kopru.connector.v1.DescribeResponse
-	(*Manifest)(nil),         // 6: kopru.connector.v1.Manifest
-	(*Attribute)(nil),        // 7: kopru.connector.v1.Attribute
-	(*Entity)(nil),           // 8: kopru.connector.v1.Entity
-	(*Field)(nil),            // 9: kopru.connector.v1.Field
-	(*ValidateRequest)(nil),  // 10: kopru.connector.v1.ValidateRequest
-	(*ValidateResponse)(nil), // 11: kopru.connector.v1.ValidateResponse
-	(*Problem)(nil),          // 12: kopru.connector.v1.Problem
-	(*OpenRequest)(nil),      // 13: kopru.connector.v1.OpenRequest
-	(*OpenResponse)(nil),     // 14: kopru.connector.v1.OpenResponse
-	(*CheckRequest)(nil),     // 15: kopru.connector.v1.CheckRequest
-	(*CheckResponse)(nil),    // 16: kopru.connector.v1.CheckResponse
-	(*CloseRequest)(nil),     // 17: kopru.connector.v1.CloseRequest
-	(*CloseResponse)(nil),    // 18: kopru.connector.v1.CloseResponse
-	(*Record)(nil),           // 19: kopru.connector.v1.Record
-	(*Failure)(nil),          // 20: kopru.connector.v1.Failure
-	(*Exchange)(nil),         // 21: kopru.connector.v1.Exchange
-	(*ReadRequest)(nil),      // 22: kopru.connector.v1.ReadRequest
-	(*ReadStart)(nil),        // 23: kopru.connector.v1.ReadStart
-	(*ReadResponse)(nil),     // 24: kopru.connector.v1.ReadResponse
-	(*Batch)(nil),            // 25: kopru.connector.v1.Batch
-	(*ReadEnd)(nil),          // 26: kopru.connector.v1.ReadEnd
-	(*LookupRequest)(nil),    // 27: kopru.connector.v1.LookupRequest
-	(*Query)(nil),            // 28: kopru.connector.v1.Query
-	(*LookupResponse)(nil),   // 29: kopru.connector.v1.LookupResponse
-	(*Hits)(nil),             // 30: kopru.connector.v1.Hits
-	(*Found)(nil),            // 31: kopru.connector.v1.Found
-	(*WriteRequest)(nil),     // 32: kopru.connector.v1.WriteRequest
-	(*WriteStart)(nil),       // 33: kopru.connector.v1.WriteStart
-	(*WriteBatch)(nil),       // 34: kopru.connector.v1.WriteBatch
-	(*Op)(nil),               // 35: kopru.connector.v1.Op
-	(*WriteResponse)(nil),    // 36: kopru.connector.v1.WriteResponse
-	(*WriteStarted)(nil),     // 37: kopru.connector.v1.WriteStarted
-	(*WriteResults)(nil),     // 38: kopru.connector.v1.WriteResults
-	(*Result)(nil),           // 39: kopru.connector.v1.Result
-	nil,                      // 40: kopru.connector.v1.Record.MetaEntry
+	(PathAccess)(0),          // 0: kopru.connector.v1.PathAccess
+	(AttributeType)(0),       // 1: kopru.connector.v1.AttributeType
+	(FieldType)(0),           // 2: kopru.connector.v1.FieldType
+	(Operation)(0),           // 3: kopru.connector.v1.Operation
+	(FailureClass)(0),        // 4: kopru.connector.v1.FailureClass
+	(*DescribeRequest)(nil),  // 5: kopru.connector.v1.DescribeRequest
+	(*DescribeResponse)(nil), // 6: kopru.connector.v1.DescribeResponse
+	(*Manifest)(nil),         // 7: kopru.connector.v1.Manifest
+	(*Access)(nil),           // 8: kopru.connector.v1.Access
+	(*Attribute)(nil),        // 9: kopru.connector.v1.Attribute
+	(*Entity)(nil),           // 10: kopru.connector.v1.Entity
+	(*Field)(nil),            // 11: kopru.connector.v1.Field
+	(*ValidateRequest)(nil),  // 12: kopru.connector.v1.ValidateRequest
+	(*ValidateResponse)(nil), // 13: kopru.connector.v1.ValidateResponse
+	(*Problem)(nil),          // 14: kopru.connector.v1.Problem
+	(*OpenRequest)(nil),      // 15: kopru.connector.v1.OpenRequest
+	(*OpenResponse)(nil),     // 16: kopru.connector.v1.OpenResponse
+	(*CheckRequest)(nil),     // 17: kopru.connector.v1.CheckRequest
+	(*CheckResponse)(nil),    // 18: kopru.connector.v1.CheckResponse
+	(*CloseRequest)(nil),     // 19: kopru.connector.v1.CloseRequest
+	(*CloseResponse)(nil),    // 20: kopru.connector.v1.CloseResponse
+	(*Record)(nil),           // 21: kopru.connector.v1.Record
+	(*Failure)(nil),          // 22: kopru.connector.v1.Failure
+	(*Exchange)(nil),         // 23: kopru.connector.v1.Exchange
+	(*ReadRequest)(nil),      // 24: kopru.connector.v1.ReadRequest
+	(*ReadStart)(nil),        // 25: kopru.connector.v1.ReadStart
+	(*ReadResponse)(nil),     // 26: kopru.connector.v1.ReadResponse
+	(*Batch)(nil),            // 27: kopru.connector.v1.Batch
+	(*ReadEnd)(nil),          // 28: kopru.connector.v1.ReadEnd
+	(*LookupRequest)(nil),    // 29: kopru.connector.v1.LookupRequest
+	(*Query)(nil),            // 30: kopru.connector.v1.Query
+	(*LookupResponse)(nil),   // 31: kopru.connector.v1.LookupResponse
+	(*Hits)(nil),             // 32: kopru.connector.v1.Hits
+	(*Found)(nil),            // 33: kopru.connector.v1.Found
+	(*WriteRequest)(nil),     // 34: kopru.connector.v1.WriteRequest
+	(*WriteStart)(nil),       // 35: kopru.connector.v1.WriteStart
+	(*WriteBatch)(nil),       // 36: kopru.connector.v1.WriteBatch
+	(*Op)(nil),               // 37: kopru.connector.v1.Op
+	(*WriteResponse)(nil),    // 38: kopru.connector.v1.WriteResponse
+	(*WriteStarted)(nil),     // 39: kopru.connector.v1.WriteStarted
+	(*WriteResults)(nil),     // 40: kopru.connector.v1.WriteResults
+	(*Result)(nil),           // 41: kopru.connector.v1.Result
+	nil,                      // 42: kopru.connector.v1.Record.MetaEntry
 }
 var file_connector_proto_depIdxs = []int32{
-	6,  // 0: kopru.connector.v1.DescribeResponse.manifest:type_name -> kopru.connector.v1.Manifest
-	7,  // 1: kopru.connector.v1.Manifest.config:type_name -> kopru.connector.v1.Attribute
-	8,  // 2: kopru.connector.v1.Manifest.entities:type_name -> kopru.connector.v1.Entity
-	0,  // 3: kopru.connector.v1.Attribute.type:type_name -> kopru.connector.v1.AttributeType
-	9,  // 4: kopru.connector.v1.Entity.fields:type_name -> kopru.connector.v1.Field
-	7,  // 5: kopru.connector.v1.Entity.source_options:type_name -> kopru.connector.v1.Attribute
-	7,  // 6: kopru.connector.v1.Entity.sink_options:type_name -> kopru.connector.v1.Attribute
-	1,  // 7: kopru.connector.v1.Field.type:type_name -> kopru.connector.v1.FieldType
-	9,  // 8: kopru.connector.v1.Field.fields:type_name -> kopru.connector.v1.Field
-	1,  // 9: kopru.connector.v1.Field.items:type_name -> kopru.connector.v1.FieldType
-	12, // 10: kopru.connector.v1.ValidateResponse.problems:type_name -> kopru.connector.v1.Problem
-	20, // 11: kopru.connector.v1.OpenResponse.failure:type_name -> kopru.connector.v1.Failure
-	12, // 12: kopru.connector.v1.CheckResponse.problems:type_name -> kopru.connector.v1.Problem
-	2,  // 13: kopru.connector.v1.Record.operation:type_name -> kopru.connector.v1.Operation
-	40, // 14: kopru.connector.v1.Record.meta:type_name -> kopru.connector.v1.Record.MetaEntry
-	20, // 15: kopru.connector.v1.Record.failure:type_name -> kopru.connector.v1.Failure
-	3,  // 16: kopru.connector.v1.Failure.class:type_name -> kopru.connector.v1.FailureClass
-	23, // 17: kopru.connector.v1.ReadRequest.start:type_name -> kopru.connector.v1.ReadStart
-	25, // 18: kopru.connector.v1.ReadResponse.batch:type_name -> kopru.connector.v1.Batch
-	26, // 19: kopru.connector.v1.ReadResponse.end:type_name -> kopru.connector.v1.ReadEnd
-	20, // 20: kopru.connector.v1.ReadResponse.failure:type_name -> kopru.connector.v1.Failure
-	19, // 21: kopru.connector.v1.Batch.records:type_name -> kopru.connector.v1.Record
-	28, // 22: kopru.connector.v1.LookupRequest.queries:type_name -> kopru.connector.v1.Query
-	30, // 23: kopru.connector.v1.LookupResponse.results:type_name -> kopru.connector.v1.Hits
-	31, // 24: kopru.connector.v1.Hits.found:type_name -> kopru.connector.v1.Found
-	20, // 25: kopru.connector.v1.Hits.failure:type_name -> kopru.connector.v1.Failure
-	21, // 26: kopru.connector.v1.Hits.exchanges:type_name -> kopru.connector.v1.Exchange
-	33, // 27: kopru.connector.v1.WriteRequest.start:type_name -> kopru.connector.v1.WriteStart
-	34, // 28: kopru.connector.v1.WriteRequest.batch:type_name -> kopru.connector.v1.WriteBatch
-	35, // 29: kopru.connector.v1.WriteBatch.ops:type_name -> kopru.connector.v1.Op
-	2,  // 30: kopru.connector.v1.Op.operation:type_name -> kopru.connector.v1.Operation
-	37, // 31: kopru.connector.v1.WriteResponse.started:type_name -> kopru.connector.v1.WriteStarted
-	38, // 32: kopru.connector.v1.WriteResponse.results:type_name -> kopru.connector.v1.WriteResults
-	20, // 33: kopru.connector.v1.WriteResponse.failure:type_name -> kopru.connector.v1.Failure
-	39, // 34: kopru.connector.v1.WriteResults.results:type_name -> kopru.connector.v1.Result
-	20, // 35: kopru.connector.v1.Result.failure:type_name -> kopru.connector.v1.Failure
-	21, // 36: kopru.connector.v1.Result.exchanges:type_name -> kopru.connector.v1.Exchange
-	4,  // 37: kopru.connector.v1.Connector.Describe:input_type -> kopru.connector.v1.DescribeRequest
-	10, // 38: kopru.connector.v1.Connector.Validate:input_type -> kopru.connector.v1.ValidateRequest
-	13, // 39: kopru.connector.v1.Connector.Open:input_type -> kopru.connector.v1.OpenRequest
-	15, // 40: kopru.connector.v1.Connector.Check:input_type -> kopru.connector.v1.CheckRequest
-	17, // 41: kopru.connector.v1.Connector.Close:input_type -> kopru.connector.v1.CloseRequest
-	22, // 42: kopru.connector.v1.Connector.Read:input_type -> kopru.connector.v1.ReadRequest
-	27, // 43: kopru.connector.v1.Connector.Lookup:input_type -> kopru.connector.v1.LookupRequest
-	32, // 44: kopru.connector.v1.Connector.Write:input_type -> kopru.connector.v1.WriteRequest
-	5,  // 45: kopru.connector.v1.Connector.Describe:output_type -> kopru.connector.v1.DescribeResponse
-	11, // 46: kopru.connector.v1.Connector.Validate:output_type -> kopru.connector.v1.ValidateResponse
-	14, // 47: kopru.connector.v1.Connector.Open:output_type -> kopru.connector.v1.OpenResponse
-	16, // 48: kopru.connector.v1.Connector.Check:output_type -> kopru.connector.v1.CheckResponse
-	18, // 49: kopru.connector.v1.Connector.Close:output_type -> kopru.connector.v1.CloseResponse
-	24, // 50: kopru.connector.v1.Connector.Read:output_type -> kopru.connector.v1.ReadResponse
-	29, // 51: kopru.connector.v1.Connector.Lookup:output_type -> kopru.connector.v1.LookupResponse
-	36, // 52: kopru.connector.v1.Connector.Write:output_type -> kopru.connector.v1.WriteResponse
-	45, // [45:53] is the sub-list for method output_type
-	37, // [37:45] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	7,  // 0: kopru.connector.v1.DescribeResponse.manifest:type_name -> kopru.connector.v1.Manifest
+	9,  // 1: kopru.connector.v1.Manifest.config:type_name -> kopru.connector.v1.Attribute
+	10, // 2: kopru.connector.v1.Manifest.entities:type_name -> kopru.connector.v1.Entity
+	8,  // 3: kopru.connector.v1.Manifest.access:type_name -> kopru.connector.v1.Access
+	1,  // 4: kopru.connector.v1.Attribute.type:type_name -> kopru.connector.v1.AttributeType
+	0,  // 5: kopru.connector.v1.Attribute.path:type_name -> kopru.connector.v1.PathAccess
+	11, // 6: kopru.connector.v1.Entity.fields:type_name -> kopru.connector.v1.Field
+	9,  // 7: kopru.connector.v1.Entity.source_options:type_name -> kopru.connector.v1.Attribute
+	9,  // 8: kopru.connector.v1.Entity.sink_options:type_name -> kopru.connector.v1.Attribute
+	2,  // 9: kopru.connector.v1.Field.type:type_name -> kopru.connector.v1.FieldType
+	11, // 10: kopru.connector.v1.Field.fields:type_name -> kopru.connector.v1.Field
+	2,  // 11: kopru.connector.v1.Field.items:type_name -> kopru.connector.v1.FieldType
+	14, // 12: kopru.connector.v1.ValidateResponse.problems:type_name -> kopru.connector.v1.Problem
+	22, // 13: kopru.connector.v1.OpenResponse.failure:type_name -> kopru.connector.v1.Failure
+	14, // 14: kopru.connector.v1.CheckResponse.problems:type_name -> kopru.connector.v1.Problem
+	3,  // 15: kopru.connector.v1.Record.operation:type_name -> kopru.connector.v1.Operation
+	42, // 16: kopru.connector.v1.Record.meta:type_name -> kopru.connector.v1.Record.MetaEntry
+	22, // 17: kopru.connector.v1.Record.failure:type_name -> kopru.connector.v1.Failure
+	4,  // 18: kopru.connector.v1.Failure.class:type_name -> kopru.connector.v1.FailureClass
+	25, // 19: kopru.connector.v1.ReadRequest.start:type_name -> kopru.connector.v1.ReadStart
+	27, // 20: kopru.connector.v1.ReadResponse.batch:type_name -> kopru.connector.v1.Batch
+	28, // 21: kopru.connector.v1.ReadResponse.end:type_name -> kopru.connector.v1.ReadEnd
+	22, // 22: kopru.connector.v1.ReadResponse.failure:type_name -> kopru.connector.v1.Failure
+	21, // 23: kopru.connector.v1.Batch.records:type_name -> kopru.connector.v1.Record
+	30, // 24: kopru.connector.v1.LookupRequest.queries:type_name -> kopru.connector.v1.Query
+	32, // 25: kopru.connector.v1.LookupResponse.results:type_name -> kopru.connector.v1.Hits
+	33, // 26: kopru.connector.v1.Hits.found:type_name -> kopru.connector.v1.Found
+	22, // 27: kopru.connector.v1.Hits.failure:type_name -> kopru.connector.v1.Failure
+	23, // 28: kopru.connector.v1.Hits.exchanges:type_name -> kopru.connector.v1.Exchange
+	35, // 29: kopru.connector.v1.WriteRequest.start:type_name -> kopru.connector.v1.WriteStart
+	36, // 30: kopru.connector.v1.WriteRequest.batch:type_name -> kopru.connector.v1.WriteBatch
+	37, // 31: kopru.connector.v1.WriteBatch.ops:type_name -> kopru.connector.v1.Op
+	3,  // 32: kopru.connector.v1.Op.operation:type_name -> kopru.connector.v1.Operation
+	39, // 33: kopru.connector.v1.WriteResponse.started:type_name -> kopru.connector.v1.WriteStarted
+	40, // 34: kopru.connector.v1.WriteResponse.results:type_name -> kopru.connector.v1.WriteResults
+	22, // 35: kopru.connector.v1.WriteResponse.failure:type_name -> kopru.connector.v1.Failure
+	41, // 36: kopru.connector.v1.WriteResults.results:type_name -> kopru.connector.v1.Result
+	22, // 37: kopru.connector.v1.Result.failure:type_name -> kopru.connector.v1.Failure
+	23, // 38: kopru.connector.v1.Result.exchanges:type_name -> kopru.connector.v1.Exchange
+	5,  // 39: kopru.connector.v1.Connector.Describe:input_type -> kopru.connector.v1.DescribeRequest
+	12, // 40: kopru.connector.v1.Connector.Validate:input_type -> kopru.connector.v1.ValidateRequest
+	15, // 41: kopru.connector.v1.Connector.Open:input_type -> kopru.connector.v1.OpenRequest
+	17, // 42: kopru.connector.v1.Connector.Check:input_type -> kopru.connector.v1.CheckRequest
+	19, // 43: kopru.connector.v1.Connector.Close:input_type -> kopru.connector.v1.CloseRequest
+	24, // 44: kopru.connector.v1.Connector.Read:input_type -> kopru.connector.v1.ReadRequest
+	29, // 45: kopru.connector.v1.Connector.Lookup:input_type -> kopru.connector.v1.LookupRequest
+	34, // 46: kopru.connector.v1.Connector.Write:input_type -> kopru.connector.v1.WriteRequest
+	6,  // 47: kopru.connector.v1.Connector.Describe:output_type -> kopru.connector.v1.DescribeResponse
+	13, // 48: kopru.connector.v1.Connector.Validate:output_type -> kopru.connector.v1.ValidateResponse
+	16, // 49: kopru.connector.v1.Connector.Open:output_type -> kopru.connector.v1.OpenResponse
+	18, // 50: kopru.connector.v1.Connector.Check:output_type -> kopru.connector.v1.CheckResponse
+	20, // 51: kopru.connector.v1.Connector.Close:output_type -> kopru.connector.v1.CloseResponse
+	26, // 52: kopru.connector.v1.Connector.Read:output_type -> kopru.connector.v1.ReadResponse
+	31, // 53: kopru.connector.v1.Connector.Lookup:output_type -> kopru.connector.v1.LookupResponse
+	38, // 54: kopru.connector.v1.Connector.Write:output_type -> kopru.connector.v1.WriteResponse
+	47, // [47:55] is the sub-list for method output_type
+	39, // [39:47] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_connector_proto_init() }
@@ -3130,21 +3274,21 @@ func file_connector_proto_init() {
 	if File_connector_proto != nil {
 		return
 	}
-	file_connector_proto_msgTypes[18].OneofWrappers = []any{
+	file_connector_proto_msgTypes[19].OneofWrappers = []any{
 		(*ReadRequest_Start)(nil),
 		(*ReadRequest_Credit)(nil),
 		(*ReadRequest_Committed)(nil),
 	}
-	file_connector_proto_msgTypes[20].OneofWrappers = []any{
+	file_connector_proto_msgTypes[21].OneofWrappers = []any{
 		(*ReadResponse_Batch)(nil),
 		(*ReadResponse_End)(nil),
 		(*ReadResponse_Failure)(nil),
 	}
-	file_connector_proto_msgTypes[28].OneofWrappers = []any{
+	file_connector_proto_msgTypes[29].OneofWrappers = []any{
 		(*WriteRequest_Start)(nil),
 		(*WriteRequest_Batch)(nil),
 	}
-	file_connector_proto_msgTypes[32].OneofWrappers = []any{
+	file_connector_proto_msgTypes[33].OneofWrappers = []any{
 		(*WriteResponse_Started)(nil),
 		(*WriteResponse_Results)(nil),
 		(*WriteResponse_Failure)(nil),
@@ -3154,8 +3298,8 @@ func file_connector_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_connector_proto_rawDesc), len(file_connector_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   37,
+			NumEnums:      5,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -8,7 +8,7 @@ import (
 // Flag says something about a setting or a field; several are joined with |.
 type Flag uint
 
-// The flags. Required and Sensitive are for settings; Required and the rest for fields.
+// The flags. Required, Sensitive and the paths are for settings; Required and the rest for fields.
 const (
 	Required  Flag = 1 << iota // must be given; of a field: needed to create
 	Sensitive                  // a secret: never shown, logged or stored
@@ -16,6 +16,8 @@ const (
 	OnCreate                   // create may set the field
 	OnUpdate                   // update may set the field
 	PII                        // personal data
+	ReadPath                   // the setting is a file or folder that is read: the process can open no other
+	WritePath                  // the same, and it is written too
 
 	Writable = OnCreate | OnUpdate
 )
@@ -25,10 +27,17 @@ func (f Flag) has(g Flag) bool { return f&g != 0 }
 // Attribute describes a setting of a connection, a source or a sink. Its Example and Values can be set on what it
 // returns; a default is added with WithDefault.
 func Attribute(name string, t protocol.AttributeType, description string, flags Flag) *protocol.Attribute {
-	return &protocol.Attribute{
+	a := &protocol.Attribute{
 		Name: name, Type: t, Description: description,
 		Required: flags.has(Required), Sensitive: flags.has(Sensitive),
 	}
+	if flags.has(ReadPath) {
+		a.Path = protocol.PathAccess_PATH_ACCESS_READ
+	}
+	if flags.has(WritePath) {
+		a.Path = protocol.PathAccess_PATH_ACCESS_WRITE
+	}
+	return a
 }
 
 // WithDefault adds the value a setting has when it is not given: a record value, or an int. It panics on a value

@@ -31,6 +31,7 @@ func New() *Connector { return &Connector{now: time.Now} }
 // Manifest describes settings and entities.
 func (c *Connector) Manifest() *protocol.Manifest {
 	m := &protocol.Manifest{
+		Access:  &protocol.Access{Hosts: []string{"*"}}, // those in the settings
 		Name:    "vismanet",
 		Version: Version,
 		Summary: "Visma.net ERP: customers, contacts, items, sales orders, and the lists they refer to.",

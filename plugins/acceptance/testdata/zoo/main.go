@@ -35,7 +35,7 @@ func (zoo) Manifest() *protocol.Manifest {
 	m := &protocol.Manifest{
 		Name: fault, Version: "1.0.0", Summary: "Keeps things in a folder.",
 		Config: []*protocol.Attribute{
-			sdk.Attribute("path", setting, "The folder.", sdk.Required),
+			sdk.Attribute("path", setting, "The folder.", sdk.Required|sdk.WritePath),
 			sdk.Attribute("password", setting, "Never needed.", sdk.Sensitive),
 		},
 		Entities: []*protocol.Entity{

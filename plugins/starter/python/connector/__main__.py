@@ -14,8 +14,10 @@ def field(name, kind, description, **flags):
 class Connector:
     manifest = {
         "name": "CONNECTOR_NAME", "version": "0.1.0", "summary": "Notes in a folder, one JSON file each.",
+        "access": {},  # it calls nobody; a system on the net is {"hosts": ["api.example.com:443"]}
         "config": [{
             "name": "path", "type": "ATTRIBUTE_TYPE_STRING", "required": True,
+            "path": "PATH_ACCESS_WRITE",  # the process can open no other files
             "description": "The folder.", "example": "/srv/notes",
         }],
         "entities": [{
