@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -14,6 +15,7 @@ func (c *cli) connectorCommand() *cobra.Command {
 	cmd.AddCommand(
 		c.connectorNewCommand(),
 		c.acceptCommand(),
+		c.connectorDocsCommand(),
 		c.connectorKeyCommand(),
 		c.connectorPackageCommand(),
 		c.connectorPushCommand(),
@@ -98,23 +100,32 @@ func (c *cli) printManifest(m *protocol.Manifest) {
 func (c *cli) printFields(fields []*protocol.Field, indent string) {
 	for _, f := range fields {
 		marks := ""
-		for _, m := range []struct {
-			on   bool
-			text string
-		}{
-			{f.GetMatch(), " match"},
-			{f.GetOnCreate(), " create"},
-			{f.GetOnUpdate(), " update"},
-			{f.GetRequired(), " required"},
-			{f.GetPii(), " personal"},
-		} {
-			if m.on {
-				marks += m.text
-			}
+		if all := fieldMarks(f); len(all) > 0 {
+			marks = " " + strings.Join(all, " ")
 		}
 		fmt.Fprintf(c.out, "%s%-24s %-8s%s\n", indent, f.GetName(), typeName(f.GetType()), marks)
 		c.printFields(f.GetFields(), indent+"  ")
 	}
+}
+
+// fieldMarks are what can be said of a field in a word.
+func fieldMarks(f *protocol.Field) []string {
+	var out []string
+	for _, m := range []struct {
+		on   bool
+		text string
+	}{
+		{f.GetMatch(), "match"},
+		{f.GetOnCreate(), "create"},
+		{f.GetOnUpdate(), "update"},
+		{f.GetRequired(), "required"},
+		{f.GetPii(), "personal"},
+	} {
+		if m.on {
+			out = append(out, m.text)
+		}
+	}
+	return out
 }
 
 func typeName(t protocol.FieldType) string {
