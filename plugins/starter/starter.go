@@ -63,6 +63,7 @@ func Write(dir, name, language string) ([]string, error) {
 			return nil, err
 		}
 		content["connector/connector.binpb"] = descriptors
+		content["vectors.json"] = protocol.Vectors
 	}
 	return write(dir, content)
 }

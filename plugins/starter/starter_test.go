@@ -53,6 +53,9 @@ func TestStarters(t *testing.T) {
 				build = append(build, "PYTHON="+pythons[python])
 			}
 			do("make", build...)
+			if language == "python" {
+				do("make", append(build[1:], "test")...)
+			}
 			do("sh", "notes.sh", "build/notes")
 			r := judged(t, dir, "")
 			for _, result := range r.Results {
