@@ -32,12 +32,14 @@ func (l *loader) unknownConnector(name string, rng hcl.Range, err error) {
 	if len(known) > 0 {
 		detail += " Installed are: " + strings.Join(known, ", ") + "."
 	}
+	summary, suggest := "Unknown connector \""+name+"\"", diag.Closest(name, known)
 	if slices.Contains(known, name) {
-		detail = fmt.Sprintf("The connector %q can't be used: %v", name, err)
+		summary, suggest = "The connector \""+name+"\" can't be used", ""
+		detail = err.Error()
 	}
 	l.add(diag.Diagnostic{
-		Severity: diag.Error, Code: "lang.unknown_connector", Summary: "Unknown connector \"" + name + "\"",
-		Detail: detail, Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
+		Severity: diag.Error, Code: "lang.unknown_connector", Summary: summary,
+		Detail: detail, Suggest: suggest, Subject: rng.Ptr(),
 	})
 }
 

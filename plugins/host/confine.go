@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 )
@@ -89,21 +91,35 @@ func confine(m *protocol.Manifest, config map[string]any, r Resources, dir strin
 
 // String says it to a human.
 func (c confinement) String() string {
-	list := func(what string, items []string, none string) string {
-		if len(items) == 0 {
-			return none
-		}
-		return what + " " + strings.Join(items, ", ")
+	var out []string
+	if len(c.Read) > 0 {
+		out = append(out, "reads "+strings.Join(c.Read, ", "))
+	}
+	if len(c.Write) > 0 {
+		out = append(out, "reads and writes "+strings.Join(c.Write, ", "))
+	}
+	if len(out) == 0 {
+		out = append(out, "uses no files")
 	}
 	ports := make([]string, len(c.Ports))
 	for i, p := range c.Ports {
 		ports[i] = strconv.Itoa(int(p))
 	}
-	network := list("calls TCP ports", ports, "calls nobody")
-	if c.AnyPort {
-		network = "calls any host"
+	switch {
+	case c.AnyPort:
+		out = append(out, "calls any host")
+	case len(ports) > 0:
+		out = append(out, "calls TCP ports "+strings.Join(ports, ", "))
+	default:
+		out = append(out, "calls nobody")
 	}
-	return fmt.Sprintf("%s; %s; %s", list("reads", c.Read, "reads no files"), list("writes", c.Write, "writes none"), network)
+	if c.Limits.Memory > 0 {
+		out = append(out, "has "+humanize.IBytes(uint64(c.Limits.Memory))+" of memory") //nolint:gosec // above zero
+	}
+	if c.Limits.CPUs > 0 {
+		out = append(out, fmt.Sprintf("runs on %d of the processors", c.Limits.CPUs))
+	}
+	return strings.Join(out, "; ")
 }
 
 // confined is what the connector's process is held to.
