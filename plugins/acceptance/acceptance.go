@@ -299,12 +299,13 @@ func (t *trial) connect(ctx context.Context, h *host.Host) *host.Connection {
 	return c
 }
 
-// pid is the process of the connector, 0 when there is none.
-func (j *judge) pid(h *host.Host) int {
+// pid is the process of the trial's connection, be it shared or its own.
+func (t *trial) pid(h *host.Host) int {
 	for _, s := range h.Status() {
-		if s.Name == j.name {
+		if s.PID > 0 {
 			return s.PID
 		}
 	}
+	t.fatalf("its process is gone")
 	return 0
 }

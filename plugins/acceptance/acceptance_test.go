@@ -11,7 +11,17 @@ import (
 	"testing"
 
 	"github.com/kopru-io/kopru/plugins/acceptance"
+	"github.com/kopru-io/kopru/plugins/host"
 )
+
+// TestMain: the test binary confines connectors as kopru does.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == host.ConfineArgument {
+		fmt.Fprintln(os.Stderr, host.Confined(os.Args[2:]))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // animals are the connectors of the zoo, each with the promise it breaks.
 var animals = map[string]string{
@@ -115,7 +125,7 @@ write "log" { create = { line = "{unique}" } }
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := acceptance.Run(context.Background(), acceptance.Options{Binary: binary, Spec: spec, Only: only})
+	r, err := acceptance.Run(context.Background(), acceptance.Options{Binary: binary, Spec: spec, Only: only, Launcher: os.Args[:1]})
 	if err != nil {
 		t.Fatal(err)
 	}
