@@ -13,8 +13,8 @@ import (
 
 // Error says why a script gave no result, and where.
 type Error struct {
-	// Code is transform.threw, transform.rejected (the script's own ctx.fail), transform.timeout, transform.depth,
-	// transform.output, transform.regex, transform.inexact_number, transform.bad_value, transform.no_result,
+	// Code is transform.threw, transform.rejected (the script's own ctx.fail; script.… with a code of its own),
+	// transform.timeout, transform.depth, transform.output, transform.regex, transform.inexact_number, transform.bad_value, transform.no_result,
 	// transform.no_default, transform.pending, transform.memory or
 	// transform.crashed.
 	Code    string

@@ -15,17 +15,17 @@ func (r *Runtime) native() *goja.Object {
 	r.rejected = goja.NewSymbol("rejected")
 	r.log = r.logger("info")
 	r.fail = r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
-		var field goja.Value
+		var field, code goja.Value
 		if options, ok := call.Argument(1).(*goja.Object); ok {
-			field = options.Get("field")
+			field, code = options.Get("field"), options.Get("code")
 		}
-		panic(r.rejection(call.Argument(0), field))
+		panic(r.rejection(call.Argument(0), field, code))
 	})
 	native := r.vm.NewObject()
 	members := map[string]any{
 		"Decimal": r.decimalClass(),
 		"reject": func(call goja.FunctionCall) goja.Value {
-			panic(r.rejection(call.Argument(0), call.Argument(1)))
+			panic(r.rejection(call.Argument(0), call.Argument(1), nil))
 		},
 		"country": func(call goja.FunctionCall) goja.Value {
 			if code, ok := countryCode(call.Argument(0).String()); ok {
@@ -55,14 +55,16 @@ func (r *Runtime) native() *goja.Object {
 }
 
 // rejection is the error that ctx.fail throws.
-func (r *Runtime) rejection(message, field goja.Value) goja.Value {
+func (r *Runtime) rejection(message, field, code goja.Value) goja.Value {
 	o, err := r.vm.New(r.vm.Get("Error"), message)
 	if err != nil {
 		panic(err)
 	}
 	_ = o.DefineDataPropertySymbol(r.rejected, r.vm.ToValue(true), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
-	if field != nil && !goja.IsUndefined(field) {
-		_ = o.Set("field", field)
+	for name, v := range map[string]goja.Value{"field": field, "code": code} {
+		if v != nil && !goja.IsUndefined(v) {
+			_ = o.Set(name, v)
+		}
 	}
 	return o
 }

@@ -2,10 +2,14 @@ package transforms
 
 import (
 	"errors"
+	"regexp"
 	"time"
 
 	"github.com/dop251/goja"
 )
+
+// ownCode is a code that a script may give to ctx.fail.
+var ownCode = regexp.MustCompile(`^[a-z][a-z0-9_]{0,49}$`)
 
 // thrown explains an error of goja.
 func (r *Runtime) thrown(err error) *Error {
@@ -40,6 +44,9 @@ func (r *Runtime) explain(v goja.Value) *Error {
 		f.Code, f.Message = "transform.rejected", text(o.Get("message"))
 		if field := o.Get("field"); field != nil && !goja.IsUndefined(field) {
 			f.Field = text(field)
+		}
+		if code := text(o.Get("code")); ownCode.MatchString(code) {
+			f.Code = "script." + code
 		}
 	}
 	if r.unmet != nil && o.GetSymbol(r.unmet) != nil {

@@ -120,6 +120,8 @@ func TestFailures(t *testing.T) {
 		{"throw text", `throw "boo"`, "transform.threw", `threw "boo"`},
 		{"type error", `return r.a.b.c`, "transform.threw", "TypeError"},
 		{"fail", `c.fail("no street", {field: "address.street"})`, "transform.rejected", "no street"},
+		{"fail with a code", `c.fail("no street", {code: "no_street"})`, "script.no_street", "no street"},
+		{"fail with no proper code", `c.fail("no street", {code: "No street!"})`, "transform.rejected", "no street"},
 		{"caught and kept", `try { c.fail("x") } catch (e) { throw e }`, "transform.rejected", "x"},
 		{"inexact", `return {lines: [{price: 0.1 + 0.2}]}`, "transform.inexact_number", "lines[0].price: 0.30000000000000004 is inexact"},
 		{"not a number", `return {a: {b: 0 / 0}}`, "transform.inexact_number", "a.b: NaN"},

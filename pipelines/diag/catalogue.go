@@ -3,13 +3,19 @@ package diag
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Codes lists every code that loading a project and evaluating its expressions can give, sorted.
 func Codes() []string { return slices.Sorted(maps.Keys(catalogue)) }
 
 // Explain is the help for a code: what it means and what to do. It is "" for a code that is not in the catalogue.
-func Explain(code string) string { return catalogue[code] }
+func Explain(code string) string {
+	if strings.HasPrefix(code, "script.") { // a script's own
+		code = "transform.rejected"
+	}
+	return catalogue[code]
+}
 
 var catalogue = map[string]string{
 	// ---- the text of a project

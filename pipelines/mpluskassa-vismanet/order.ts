@@ -23,7 +23,8 @@ export default function (order: any, ctx: any) {
   const company = buyer?.company ?? false;
   const rules = rulesFor(order, to.country, buyer, exchange, vars);
   const { lines, rounding, vatCharged } = price(order, taken, total, sign, rules, ctx);
-  const free = [...rounding, ...cashRounding(order, total, sign, rules, vars)];
+  const cash = cashRounding(order, total, sign, rules, vars);
+  const free = [...rounding, ...cash];
   const area = areaOf(to.country, vars.country);
 
   return {
@@ -53,6 +54,7 @@ export default function (order: any, ctx: any) {
     rounding: free,
     payments: isCredit ? [] : payments(order, sign),
     total,
+    expected: total.times(sign).plus(sum(cash.map(extended))), // the document's total
   };
 }
 

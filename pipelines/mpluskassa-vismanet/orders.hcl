@@ -71,6 +71,12 @@ variable "cancelled_orders" {
   }
 }
 
+variable "check_totals" {
+  type        = bool
+  default     = true
+  description = "Whether the total that Visma.net comes to is held against the till's after placing, at one more call for each order"
+}
+
 variable "ship_orders" {
   type        = bool
   default     = true
@@ -458,6 +464,21 @@ pipeline "orders" {
     )
   }
 
+  # Visma.net's own total is the one that counts. A document that was not right is neither shipped nor released.
+  lookup "placed_order" {
+    connection = vismanet.books
+    entity     = "sales_order"
+    match      = { id = var.check_totals ? try(sales_order.id, null) : null }
+  }
+
+  transform "order_total" {
+    set = merge(record, { placed = { id = try(placed_order.id, null), total = try(placed_order.orderTotal, null) } })
+  }
+
+  transform "check_order" {
+    script = "total.ts"
+  }
+
   # ---- shipped and invoiced in one go
 
   transform "numbered" {
@@ -578,6 +599,29 @@ pipeline "orders" {
       record.vatZone == null ? {} : { customerVatZoneId = record.vatZone },
       record.branch == null ? {} : { branchNumber = record.branch },
     )
+  }
+
+  lookup "placed_invoice" {
+    connection = vismanet.books
+    entity     = "customer_invoice"
+    match      = { referenceNumber = var.check_totals ? try(invoice.referenceNumber, null) : null }
+  }
+
+  lookup "placed_credit" {
+    connection = vismanet.books
+    entity     = "credit_note"
+    match      = { referenceNumber = var.check_totals ? try(credit_note.referenceNumber, null) : null }
+  }
+
+  transform "document_total" {
+    set = merge(record, { placed = {
+      id    = try(placed_invoice.referenceNumber, placed_credit.referenceNumber, null)
+      total = try(placed_invoice.amountInCurrency, placed_credit.amountInCurrency, null)
+    } })
+  }
+
+  transform "check_document" {
+    script = "total.ts"
   }
 
   # ---- booked, and paid

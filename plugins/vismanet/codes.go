@@ -37,7 +37,8 @@ func orderCodes() []knownCode {
 		},
 		{
 			"1407", "customer_on_hold", classInvalid,
-			"the customer's status forbids orders: it is on hold or inactive", "customer.id",
+			"the customer's status forbids orders: it is on hold or inactive; set it to Active in Visma.net, " +
+				"or book on another, then replay", "customer.id",
 		},
 		{
 			"1401", "terms_missing", classInvalid,
@@ -151,7 +152,7 @@ func byCode(f *sdk.Failure, t told) {
 	}
 	if f.Code == "vismanet.item_not_found" && strings.Contains(strings.ToLower(t.words), "inactive") {
 		f.Class, f.Code = classInvalid, "vismanet.item_inactive"
-		f.Message = "the item of a line is inactive; activate it or use another"
+		f.Message = "the item of a line is inactive; activate it in Visma.net, or use another, then replay"
 	}
 }
 

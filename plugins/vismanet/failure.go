@@ -1,9 +1,11 @@
 package vismanet
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,6 +94,14 @@ func byWords(f *sdk.Failure, t told) {
 	}
 	f.Class = classInvalid
 	f.Code, f.Message = "vismanet.rejected", "Visma.net rejects it"
+	if status := saidOf(customerStatus, t.words); status != "" {
+		f.Code, f.Field = "vismanet.customer_on_hold", cmp.Or(f.Field, "customerNumber")
+		f.Message = "the customer's status is " + status + "; set it to Active in Visma.net, or book on another, then replay"
+	}
+	if status := saidOf(itemStatus, t.words); status != "" {
+		f.Code, f.Field = "vismanet.item_inactive", cmp.Or(f.Field, "inventoryNumber")
+		f.Message = "the item of a line is " + status + "; activate it in Visma.net, or use another, then replay"
+	}
 	if label, ok := quotedBefore(t.words, " cannot be empty"); ok {
 		f.Code, f.Message = "vismanet.field_missing", "Visma.net needs "+label
 		if label == "Customer ID" {
@@ -99,6 +109,19 @@ func byWords(f *sdk.Failure, t told) {
 			f.Message = "Visma.net does not number customers by itself here: the record must bring a number"
 		}
 	}
+}
+
+// What v1 says of a customer or an item that takes no documents has no code.
+var (
+	customerStatus = regexp.MustCompile(`(?i)\bcustomer'? status is '?(\w+)`)
+	itemStatus     = regexp.MustCompile(`(?i)\binventory item is '?(\w+)`)
+)
+
+func saidOf(pattern *regexp.Regexp, words string) string {
+	if m := pattern.FindStringSubmatch(words); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // quotedBefore is the 'name' in quotes in front of a phrase.

@@ -21,6 +21,6 @@ export interface Context<Script extends string = string> {
   /** The pipeline's name. */
   readonly pipeline: string;
   log(message: unknown): void;
-  /** Refuses the record: it is set aside with the message and, if given, the field at fault. */
-  fail(message: string, options?: { field?: string }): never;
+  /** Refuses the record: it is set aside with the message and, if given, the field at fault and a code such as "no_street". */
+  fail(message: string, options?: { field?: string; code?: string }): never;
 }
