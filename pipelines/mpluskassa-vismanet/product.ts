@@ -48,8 +48,8 @@ function number(item: any, ctx: any): string {
   if (item.number.length > 18) ctx.fail(`the SKU "${sku}" has more than the 18 digits that the till takes`, { field: "inventoryNumber" });
   const rivals = [
     ...item.alike.filter((other: string) => byHand[other] === undefined),
-    ...Object.keys(byHand).filter((other) => byHand[other] === item.number),
-  ].filter((other) => other !== sku);
+    ...Object.keys(byHand).filter((other) => other !== sku && byHand[other] === item.number),
+  ];
   if (item.number !== "" && rivals.length > 0) {
     const all = [sku, ...rivals].sort().map((s) => `"${s}"`).join(" and ");
     ctx.fail(`the SKUs ${all} would both become article ${item.number}; give one of them another number in article_number_map`, {

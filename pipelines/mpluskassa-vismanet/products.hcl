@@ -188,8 +188,27 @@ pipeline "products" {
     match      = { digits = there == null && var.article_numbers == "digits" ? record.number : null }
   }
 
+  transform "rivals" {
+    set = merge(record, { is_new = there == null, alike = [for sku in try(alike.numbers, []) : sku if sku != record.inventoryNumber] })
+  }
+
+  # One that the till has under another number, which a person may have given it, is no rival.
+  sink "rival" {
+    connection = mpluskassa.shop
+    entity     = "article"
+    for_each   = record.alike
+    match      = { sku = each.value }
+    link       = each.value
+    create     = false
+    missing    = "null"
+    update     = "none"
+    set        = {}
+  }
+
   transform "facts" {
-    set = merge(record, { is_new = there == null, alike = try(alike.numbers, []) })
+    set = merge(record, {
+      alike = [for i, sku in record.alike : sku if try(tostring(rival[i].articleNumber), record.number) == record.number]
+    })
   }
 
   # Number, price, barcode and what the attributes mean; two SKUs on one number are refused.

@@ -38,7 +38,7 @@ variable "attribute_values" {
 
 variable "update_items" {
   type        = list(string)
-  default     = ["defaultPrice", "vatCode"]
+  default     = ["defaultPrice", "vatCode", "barcode"]
   description = "Fields that a changed article may overwrite in Visma.net, attributes as \"attributes.COLOR\"; a new item gets all"
 }
 
@@ -77,7 +77,7 @@ pipeline "products_from_till" {
     }
   }
 
-  # Everything a new item needs comes from its class, but for what is said here. Barcodes are set when it is made.
+  # Everything a new item needs comes from its class, but for what is said here.
   sink "item" {
     connection = vismanet.books
     entity     = "inventory_item"
@@ -98,9 +98,7 @@ pipeline "products_from_till" {
       record.longText == "" ? {} : { body = record.longText },
       record.class == "" ? {} : { itemClass = record.class },
       length(record.attributes) == 0 ? {} : { attributes = record.attributes },
-      record.barcode == "" ? {} : {
-        crossReferences = [{ alternateType = "Barcode", alternateID = record.barcode }]
-      },
+      record.barcode == "" ? {} : { barcode = record.barcode },
     )
   }
 

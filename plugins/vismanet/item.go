@@ -24,6 +24,7 @@ func item() *entity {
 		natural:  only("inventoryNumber"),
 		fields:   itemFields(),
 		join:     joinItems,
+		prepare:  prepareBarcode,
 	}
 }
 
@@ -131,7 +132,7 @@ func itemFields() []field {
 				{name: "path", decode: nothing, about: "Its name behind those above it, such as \"Web > Shoes\", in reads."},
 			},
 		},
-		crossReferences(),
+		crossReferences(), barcode(),
 		field{name: "lastModifiedDateTime", kind: moment, about: "When it last changed."},
 	)
 }
@@ -192,6 +193,69 @@ func itemAccounts() []field {
 }
 
 func nothing(any) any { return nil }
+
+const barcodeType = "Barcode"
+
+// barcode is the first of an item's barcodes.
+func barcode() field {
+	return field{
+		name: "barcode", from: "crossReferences", flags: write,
+		about: "Its barcode, the first of several. A new one takes the place of the only one there is, or stands beside several.",
+		decode: func(v any) any {
+			if all := barcodesIn(v); len(all) > 0 {
+				return all[0]["alternateID"]
+			}
+			return nil
+		},
+		encode: func(v any) (string, any) {
+			if textOf(v) == "" {
+				return "crossReferences", []any{}
+			}
+			return "crossReferences", []any{map[string]any{
+				"operation": "Insert", "alternateType": wrap(barcodeType), "alternateID": wrap(v),
+			}}
+		},
+	}
+}
+
+func barcodesIn(references any) []map[string]any {
+	items, _ := references.([]any)
+	var out []map[string]any
+	for _, item := range items {
+		if m, _ := item.(map[string]any); m["alternateType"] == barcodeType && textOf(m["alternateID"]) != "" {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// prepareBarcode puts a new barcode in the place of the old one: a reference can't be told to have another number.
+func prepareBarcode(ctx context.Context, a *erpAPI, t *trail, id string, body map[string]any) error {
+	lines, _ := body["crossReferences"].([]any)
+	if len(lines) == 0 {
+		delete(body, "crossReferences")
+		return nil
+	}
+	found, err := a.get(ctx, t, item(), id)
+	if err != nil || found == nil {
+		return err
+	}
+	line, _ := lines[0].(map[string]any)
+	wanted, _ := line["alternateID"].(map[string]any)
+	have := barcodesIn(found.Fields["crossReferences"])
+	if slices.ContainsFunc(have, func(m map[string]any) bool { return textOf(m["alternateID"]) == textOf(wanted["value"]) }) {
+		delete(body, "crossReferences")
+		return nil
+	}
+	if len(have) == 1 {
+		old := map[string]any{"operation": "Delete", "alternateType": wrap(barcodeType), "alternateID": wrap(have[0]["alternateID"])}
+		if have[0]["uom"] != nil {
+			line["uom"] = wrap(have[0]["uom"])
+		}
+		body["crossReferences"] = []any{old, line}
+	}
+	return nil
+}
 
 // crossReferences are inserted with a new item. To change them later, each line would have to say what is done to it.
 func crossReferences() field {
