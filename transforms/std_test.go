@@ -247,7 +247,7 @@ func TestDeclarations(t *testing.T) {
 	}
 	for _, part := range []string{
 		"export function roundMoney(amount: Numeric, digits?: number): Decimal;", "toFixed(digits: number): string;",
-		"export const Decimal: DecimalClass;", "fail(message: string, options?: { field?: string }): never;",
+		"export const Decimal: DecimalClass;", "fail(message: string, options?: { field?: string; code?: string }): never;",
 	} {
 		if !strings.Contains(types, part) {
 			t.Errorf("it lacks %s", part)

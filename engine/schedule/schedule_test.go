@@ -102,10 +102,10 @@ func (n *node) work(ctx context.Context, job schedule.Job) error {
 	if err != nil {
 		return err
 	}
-	n.runs <- job
 	n.mu.Lock()
 	hold := n.hold
 	n.mu.Unlock()
+	n.runs <- job // who sees it may set what the next one waits for
 	if hold != nil {
 		select {
 		case <-hold:

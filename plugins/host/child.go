@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,9 @@ type child struct {
 	stdout *os.File
 	stderr *os.File
 	exited chan struct{}
-	err    error // how it ended; set before exited is closed
+	err    error         // how it ended; set before exited is closed
+	heard  chan struct{} // closed when go-plugin has read the last that it said
+	closed sync.Once
 
 	process atomic.Pointer[os.Process]
 	doomed  atomic.Bool
@@ -39,7 +42,7 @@ type child struct {
 // newChild prepares cmd, whose path, environment and standard input are set. stdout, when not nil, is handed over as
 // the engine's own standard output.
 func newChild(cmd *exec.Cmd, group bool, stdout *os.File) (*child, error) {
-	c := &child{cmd: cmd, group: group, exited: make(chan struct{})}
+	c := &child{cmd: cmd, group: group, exited: make(chan struct{}), heard: make(chan struct{})}
 	out, err := c.pipe()
 	if err != nil {
 		return nil, err
@@ -130,8 +133,11 @@ func (c *child) Start(context.Context) error {
 // Wait waits for the process's end, and then closes our ends of its pipes, which go-plugin has read by now.
 func (c *child) Wait(context.Context) error {
 	<-c.exited
-	_ = c.stdout.Close()
-	_ = c.stderr.Close()
+	c.closed.Do(func() {
+		_ = c.stdout.Close()
+		_ = c.stderr.Close()
+		close(c.heard)
+	})
 	return c.err
 }
 

@@ -268,6 +268,10 @@ func (p *process) died(class protocol.FailureClass) error {
 		p.child.kill()
 		<-p.child.exited
 	}
+	select { // what it said last tells why
+	case <-p.child.heard:
+	case <-time.After(2 * drain):
+	}
 	p.connector.noteEnd(p)
 	if p.stopping.Load() {
 		return fail(class, "connector.stopped", "the connector %s was stopped", p.connector.name)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -337,6 +339,9 @@ func TestWhatWakesTooLateIsNotWritten(t *testing.T) {
 		}
 	}
 	signal(syscall.SIGSTOP)
+	for !asleep(t, pid) {
+		time.Sleep(time.Millisecond)
+	}
 	until := time.Now().Add(50 * time.Millisecond)
 	time.AfterFunc(100*time.Millisecond, func() { signal(syscall.SIGCONT) })
 	r, err := w.Write(BeginBefore(t.Context(), until), create("late"))
@@ -347,6 +352,26 @@ func TestWhatWakesTooLateIsNotWritten(t *testing.T) {
 	if _, err := w.Write(BeginBefore(t.Context(), time.Now().Add(time.Hour)), create("in time")); err != nil {
 		t.Error(err)
 	}
+}
+
+// asleep tells whether every thread of a process is stopped.
+func asleep(t *testing.T, pid int) bool {
+	t.Helper()
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if len(threads) == 0 {
+		t.Skip("there is no /proc to see by that the process sleeps")
+	}
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			return false
+		}
+		_, state, _ := strings.Cut(string(stat), ") ")
+		if !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 func TestAppendGoesOnWhereItWasDurable(t *testing.T) {
