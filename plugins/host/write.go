@@ -285,7 +285,6 @@ func (c *writeCall) finish(results *protocol.WriteResults, err error) {
 
 // receive hands answers to their calls until the stream ends, and then tells those still waiting why.
 func (s *writeStream) receive() {
-	defer s.cancel()
 	var err error
 	for err == nil {
 		var r *protocol.WriteResponse
@@ -298,6 +297,7 @@ func (s *writeStream) receive() {
 	}
 	s.mu.Lock()
 	s.err = err
+	s.cancel() // before anybody learns of the end, so that who comes again finds the stream broken
 	left := s.underWay
 	s.underWay = nil
 	s.mu.Unlock()
