@@ -41,8 +41,12 @@ func (s *Server) Control() http.Handler {
 	mux.HandleFunc("POST /proposals", s.addProposals)
 	mux.HandleFunc("PATCH /proposals/{id}", s.patchProposal)
 	mux.HandleFunc("GET /articles", s.listArticles)
+	mux.HandleFunc("POST /articles", s.addArticle)
 	mux.HandleFunc("PATCH /articles/{number}", s.patchArticle)
 	mux.HandleFunc("GET /groups", s.listGroups)
+	mux.HandleFunc("POST /groups", s.addGroup)
+	mux.HandleFunc("PATCH /groups/{number}", s.patchGroup)
+	mux.HandleFunc("DELETE /groups/{number}", s.deleteGroup)
 	return mux
 }
 
@@ -103,7 +107,45 @@ type summary struct {
 	TotalIncl  string    `json:"total_incl"`
 	TotalExcl  string    `json:"total_excl"`
 	Cancelled  bool      `json:"cancelled"`
+	Delivered  bool      `json:"delivered"`
 	SyncMarker int64     `json:"sync_marker"`
+
+	Vat      map[string]vatSum `json:"vat"` // by percentage
+	LineList []lineSummary     `json:"line_list"`
+}
+
+type vatSum struct {
+	Excl string `json:"excl"`
+	Vat  string `json:"vat"`
+}
+
+type lineSummary struct {
+	Article   int64  `json:"article"`
+	PLU       string `json:"plu,omitempty"`
+	Quantity  string `json:"quantity"`
+	Delivered string `json:"delivered"`
+}
+
+// parts are what an order comes to by VAT rate, and its lines with what is gone of them.
+func (o *order) parts() (map[string]vatSum, []lineSummary) {
+	excl, vat := make(map[string]int64), make(map[string]int64)
+	for _, g := range o.VatTotals() { // several codes may have one rate
+		excl[strconv.Itoa(g.Percent)] += g.Excl
+		vat[strconv.Itoa(g.Percent)] += g.Vat
+	}
+	sums := make(map[string]vatSum, len(excl))
+	for rate := range excl {
+		sums[rate] = vatSum{shop.Euros(excl[rate]), shop.Euros(vat[rate])}
+	}
+	lines := make([]lineSummary, 0, len(o.Lines))
+	for _, l := range o.Lines {
+		gone := o.delivered[l.ID]
+		if o.Delivered {
+			gone = l.Quantity
+		}
+		lines = append(lines, lineSummary{l.Article, l.PLU, l.Quantity.String(), gone.String()})
+	}
+	return sums, lines
 }
 
 func (s *Server) listOrders(w http.ResponseWriter, _ *http.Request) {
@@ -111,12 +153,13 @@ func (s *Server) listOrders(w http.ResponseWriter, _ *http.Request) {
 	out := make([]summary, 0, len(s.till.orders))
 	for _, o := range s.till.orders {
 		incl, excl := o.Total()
+		vat, lines := o.parts()
 		out = append(out, summary{
 			ID: o.ID, ExtID: o.ExtID, Number: fmt.Sprintf("%d-%d", o.Year, o.Number), Type: o.Type, Kind: o.Kind,
 			Relation: o.Relation,
 			Date:     o.Financial.Format("2006-01-02"), Lines: len(o.Lines), TotalIncl: shop.Euros(incl),
 			TotalExcl: shop.Euros(excl),
-			Cancelled: o.Cancelled, SyncMarker: o.marker,
+			Cancelled: o.Cancelled, Delivered: o.Delivered, SyncMarker: o.marker, Vat: vat, LineList: lines,
 		})
 	}
 	s.mu.Unlock()

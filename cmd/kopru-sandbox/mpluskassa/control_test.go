@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -73,6 +74,45 @@ func TestControl(t *testing.T) {
 	var entries []entry
 	b.control("GET", "/log", "", 200, &entries)
 	b.equal("entries", len(entries), 0)
+}
+
+// TestControlOfTheCatalogue makes articles and groups as somebody at the till does: the API shows them, and what the
+// contract doesn't know is refused.
+func TestControlOfTheCatalogue(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 0, Options{})
+	var made struct{ Number int64 }
+	b.control("POST", "/groups", `{"parentGroupNumber": 2, "name": "Mutsen"}`, 201, &made)
+	group := strconv.FormatInt(made.Number, 10)
+	b.control("PATCH", "/groups/"+group, `{"name": "Mutsen & petten", "parentGroupNumber": 0}`, 200, nil)
+	b.control("POST", "/articles", `{"article": {"description": "Muts", "pluNumber": "MUTS", "priceIncl": 1995, "stockArticle": true}, "groups": [`+group+`]}`, 201, &made)
+	muts := strconv.FormatInt(made.Number, 10)
+	find := func() *element {
+		return b.call("getProducts", "<request><articleNumbers>"+muts+"</articleNumbers></request>").get("productList").get("product")
+	}
+	a := find().get("articleList").get("article")
+	b.equal("article", a.str("pluNumber")+" "+a.str("priceExcl")+" "+a.str("active"), "MUTS 1649 true")
+	b.equal("its group", find().str("groupNumbers"), group)
+	b.control("POST", "/articles", `{"product": `+find().str("productNumber")+`, "article": {"description": "Muts rood", "articleNumber": 77}}`, 201, &made)
+	b.equal("another article of the product", made.Number, int64(77))
+
+	for path, bodies := range map[string][]string{
+		"/articles": {
+			`{}`, `{"article": {"description": "x", "price": 1}}`, `{"article": {"description": "x", "articleNumber": 77}}`,
+			`{"article": {"description": "x", "vatCode": 9}}`, `{"article": {"description": "x"}, "groups": [999]}`,
+			`{"product": 9999, "article": {"description": "x"}}`, `{"product": 301, "groups": [2], "article": {"description": "x"}}`,
+		},
+		"/groups": {`{}`, `{"name": "x", "parentGroupNumber": 999}`, `{"name": "x", "number": 7}`},
+	} {
+		for _, bad := range bodies {
+			b.control("POST", path, bad, 400, nil)
+		}
+	}
+	b.control("PATCH", "/groups/"+group, `{"parentGroupNumber": `+group+`}`, 400, nil)
+	b.control("PATCH", "/groups/999", `{"name": "x"}`, 404, nil)
+	b.control("DELETE", "/groups/"+group, ``, 204, nil)
+	b.control("DELETE", "/groups/"+group, ``, 404, nil)
+	b.equal("a deleted group's product", find().str("groupNumbers"), "")
 }
 
 // ask sends getCurrentSyncMarkers and tells what a client sees.

@@ -124,7 +124,7 @@ func (s *Server) controlOrders() []object {
 			lines = append(lines, object{
 				"inventory": l.item.number, "quantity": plain(l.quantity), "unitPrice": plain(l.unitPrice),
 				"discount": plain(l.discount),
-				"amount":   plain(l.amount), "taxCategory": l.category, "operation": l.operation,
+				"amount":   plain(l.amount), "shipped": plain(l.shipped), "billed": plain(l.billed), "taxCategory": l.category, "operation": l.operation,
 				"description": l.plain.text("description"),
 			})
 		}
@@ -197,9 +197,9 @@ func (s *Server) controlItems() []object {
 	defer s.mu.Unlock()
 	out := make([]object, 0, len(s.books.items.all))
 	for _, i := range s.books.items.all {
-		stock, alternates := object{}, []string{}
+		stock, available, alternates := object{}, object{}, []string{}
 		for place, st := range i.stock {
-			stock[place] = plain(st.onHand)
+			stock[place], available[place] = plain(st.onHand), plain(s.available(st))
 		}
 		for _, a := range i.alternates {
 			alternates = append(alternates, a.id)
@@ -208,7 +208,7 @@ func (s *Server) controlItems() []object {
 			"number": i.number, "description": i.description, "class": i.class, "status": i.status,
 			"type": i.kind, "body": i.plain.text("body"), "attributes": maps.Clone(i.attributes), "categories": slices.Clone(i.categories),
 			"taxCategory": i.category, "unit": i.baseUnit,
-			"price": plain(i.price), "stock": stock, "alternates": alternates, "modified": utc(i.modified),
+			"price": plain(i.price), "stock": stock, "available": available, "alternates": alternates, "modified": utc(i.modified),
 		})
 	}
 	return out
