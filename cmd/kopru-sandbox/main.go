@@ -58,7 +58,7 @@ plays the merchant: GET vismanet/items, PATCH mpluskassa/articles/4501 '{"descri
 // settings are what the command line says.
 type settings struct {
 	listen, env                              string
-	orders                                   int
+	size                                     shop.Size
 	seed                                     uint64
 	latency                                  time.Duration
 	ident, secret                            string
@@ -75,7 +75,9 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 		f.PrintDefaults()
 	}
 	f.StringVar(&s.listen, "listen", "127.0.0.1:0", "loopback `address` to listen on; port 0 takes a free one")
-	f.IntVar(&s.orders, "orders", 600, "how many orders the till has")
+	f.IntVar(&s.size.Orders, "orders", 600, "how many orders the till has")
+	f.IntVar(&s.size.Items, "items", 0, "how many items the books have at least; the till lacks those that are more than its own")
+	f.IntVar(&s.size.Customers, "customers", 0, "how many customers the books have at least")
 	f.Uint64Var(&s.seed, "seed", 1, "which shop is made up")
 	f.DurationVar(&s.latency, "latency", 0, "how long every answer takes, such as 20ms")
 	f.Func("set", "`name=value` of a quirk, such as vismanet.email_filter=contains; may be repeated, a wrong name lists them all",
@@ -92,8 +94,13 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	if f.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
-	if s.orders < 0 || s.orders > 1_000_000 || s.latency < 0 {
-		return s, errors.New("--orders is 0 to 1000000, and --latency isn't negative")
+	for _, n := range []int{s.size.Orders, s.size.Items, s.size.Customers} {
+		if n < 0 || n > 1_000_000 {
+			return s, errors.New("--orders, --items and --customers are 0 to 1000000")
+		}
+	}
+	if s.latency < 0 {
+		return s, errors.New("--latency isn't negative")
 	}
 	for _, credential := range []*string{&s.ident, &s.secret, &s.clientID, &s.clientSecret} {
 		if *credential == "" {
@@ -167,7 +174,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 
 // handler mounts the systems. The books are read before the till takes the shop over.
 func (s settings) handler() http.Handler {
-	made := shop.New(s.seed, s.orders)
+	made := shop.New(s.seed, s.size)
 	books := made.Books()
 	o := s.quirks.erp
 	o.BaseAPI, o.BaseSalesOrder, o.BaseToken = s.origin+"/visma/api", s.origin+"/visma/salesorder", s.origin+"/visma"

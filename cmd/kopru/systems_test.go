@@ -40,7 +40,7 @@ type remote struct {
 func tillOf(t *testing.T, orders int, quirks tillsandbox.Options, more sdk.Config) *remote {
 	t.Helper()
 	quirks.Ident, quirks.Secret = "winkel", "geheim"
-	till := tillsandbox.New(shop.New(1, orders), quirks)
+	till := tillsandbox.New(shop.New(1, shop.Size{Orders: orders}), quirks)
 	s := httptest.NewServer(till)
 	t.Cleanup(s.Close)
 	config := sdk.Config{"url": s.URL, "ident": "winkel", "secret": "geheim"}
@@ -50,7 +50,7 @@ func tillOf(t *testing.T, orders int, quirks tillsandbox.Options, more sdk.Confi
 // booksOf connects to an emulated ERP.
 func booksOf(t *testing.T, quirks erpsandbox.Options, more sdk.Config) *remote {
 	t.Helper()
-	erp := erpsandbox.New(shop.New(1, 40).Books(), quirks)
+	erp := erpsandbox.New(shop.New(1, shop.Size{Orders: 40}).Books(), quirks)
 	mux := http.NewServeMux()
 	mux.Handle("/api/v3/", erp.SalesOrder())
 	mux.Handle("/connect/", erp.Token())

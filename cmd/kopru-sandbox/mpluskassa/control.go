@@ -54,6 +54,7 @@ func (s *Server) Control() http.Handler {
 func (s *Server) Stats() map[string]any {
 	out := make(map[string]any)
 	s.log.stats(out)
+	out["most_at_once"] = s.workers.Most()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	orders, tables, total := 0, 0, int64(0)

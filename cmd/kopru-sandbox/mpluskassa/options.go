@@ -18,6 +18,10 @@ type Options struct {
 	// AuthStatus is the status of a refused caller (500), whose fault is Client.Authentication.
 	AuthStatus int
 
+	// Workers is how many calls are answered at once, while others wait; CallsPerSecond is how many may come in a second,
+	// beyond which they are refused. 0 sets no limit.
+	Workers, CallsPerSecond int
+
 	// Latency is waited before every answer.
 	Latency time.Duration
 	// Strict refuses unknown, repeated, unqualified and missing elements; the default skips them.

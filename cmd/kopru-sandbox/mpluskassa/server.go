@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/limit"
 	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
 )
 
@@ -20,6 +21,8 @@ type Server struct {
 	handlers map[string]handler
 	faults   *faults
 	log      *requestLog
+	workers  *limit.AtOnce
+	second   *limit.Window
 
 	mu   sync.Mutex // guards till
 	till *till
@@ -33,6 +36,8 @@ func New(s *shop.Shop, opts Options) *Server {
 	opts = opts.withDefaults()
 	srv := &Server{
 		opts: opts, contract: readContract(contractText), faults: &faults{}, log: newRequestLog(), till: newTill(s, opts),
+		workers: limit.NewAtOnce(opts.Workers),
+		second:  &limit.Window{Calls: opts.CallsPerSecond, Long: time.Second, Now: opts.Now},
 	}
 	srv.handlers = srv.till.handlers()
 	return srv
@@ -48,6 +53,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the request could not be read", http.StatusBadRequest)
 		return
 	}
+	if !s.workers.Enter(r.Context(), true) {
+		return
+	}
+	defer s.workers.Leave()
 	if !pause(r, s.opts.Latency) {
 		return
 	}
@@ -57,6 +66,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.Operation = op.name
 	}
 	f := s.faults.take(e.Operation)
+	if after := s.second.Exceeded(); after > 0 {
+		f = fault{Kind: "status_429", RetryAfter: after}
+	}
 	if !pause(r, f.delay()) {
 		return
 	}

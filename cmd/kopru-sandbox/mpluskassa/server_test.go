@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ type bundle struct {
 
 func setup(t *testing.T, orders int, opts Options) *bundle {
 	t.Helper()
-	made := shop.New(1, orders)
+	made := shop.New(1, shop.Size{Orders: orders})
 	opts.Ident, opts.Secret = "till", testSecret
 	if opts.Now == nil {
 		opts.Now = func() time.Time { return time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC) } // 02:30 in summer time
@@ -258,7 +259,7 @@ func TestControlCharacters(t *testing.T) {
 }
 
 func FuzzRequest(f *testing.F) {
-	made := shop.New(1, 3)
+	made := shop.New(1, shop.Size{Orders: 3})
 	server := New(made, Options{})
 	for _, inner := range []string{
 		"<getApiVersion/>", "<getOrders><request><syncMarker>1</syncMarker><articlePluNumbers/></request></getOrders>",
@@ -290,4 +291,17 @@ func FuzzRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestCallsInASecond(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1, Options{CallsPerSecond: 2}) // its clock stands still
+	statuses := make([]int, 0, 3)
+	for range 3 {
+		status, _ := b.post(envelope("<ns1:getApiVersion/>"))
+		statuses = append(statuses, status)
+	}
+	if !slices.Equal(statuses, []int{200, 200, 429}) {
+		t.Error(statuses)
+	}
 }

@@ -3,8 +3,10 @@ package shop
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Books is what the shop's bookkeeper already keeps in the ERP before the
@@ -70,6 +72,25 @@ func (s *Shop) newBooks() Books {
 	}
 	return b
 }
+
+// fillBooks adds what only the books have: items as they come from a supplier's list, and customers from before the till.
+func (s *Shop) fillBooks(size Size) {
+	b, goods := &s.books, slices.DeleteFunc(offers(), func(o offer) bool { return o.class != "HANDEL" || o.off })
+	for number := int64(firstSupplied); len(b.Items) < size.Items; number++ {
+		o := pick(s.rng, goods)
+		o.plu, o.price = fmt.Sprintf("L-%d", number), 95+5*s.rng.Int64N(3000)
+		a := o.article(number, s.rng)
+		a.Description = fmt.Sprintf("%s %d", o.name, number)
+		b.Items = append(b.Items, s.item(a))
+	}
+	for i := int64(1); len(b.Customers) < size.Customers; i++ {
+		r := s.people.relation(firstSupplied+i, time.Time{})
+		b.Customers = append(b.Customers, s.customer(fmt.Sprint(20000+i), r))
+	}
+}
+
+// firstSupplied is above all numbers of the till's own.
+const firstSupplied = 200001
 
 func sharedCustomer(number, name string) Customer {
 	return Customer{

@@ -31,8 +31,12 @@ type Shop struct {
 	books    Books
 }
 
-// New makes the shop of a seed with a number of orders from its past.
-func New(seed uint64, orders int) *Shop {
+// Size is how big a shop is made: the till's orders, and the items and customers that its books have at least. What the
+// till doesn't know of these is in the books alone.
+type Size struct{ Orders, Items, Customers int }
+
+// New makes the shop of a seed.
+func New(seed uint64, size Size) *Shop {
 	zone, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil { // the zone is built in
 		panic(fmt.Errorf("load the shop's time zone: %w", err))
@@ -53,11 +57,12 @@ func New(seed uint64, orders int) *Shop {
 		}
 	}
 	s.addKnownRelations()
-	for _, at := range s.moments(orders) {
+	for _, at := range s.moments(size.Orders) {
 		s.add(s.kind(), at)
 	}
 	s.addTables()
 	s.books = s.newBooks()
+	s.fillBooks(size)
 	return s
 }
 

@@ -9,7 +9,7 @@ import (
 
 func TestSameSeedSameShop(t *testing.T) {
 	t.Parallel()
-	a, b, other := New(1, 200), New(1, 200), New(2, 200)
+	a, b, other := New(1, Size{Orders: 200}), New(1, Size{Orders: 200}), New(2, Size{Orders: 200})
 	if !reflect.DeepEqual(a.Orders, b.Orders) || !reflect.DeepEqual(a.Relations, b.Relations) || !reflect.DeepEqual(a.Books(), b.Books()) {
 		t.Error("the same seed gave two shops")
 	}
@@ -24,7 +24,7 @@ func TestSameSeedSameShop(t *testing.T) {
 
 func TestDemoShopIsMostlyClean(t *testing.T) {
 	t.Parallel()
-	got := New(1, 600).Expect().ByKind
+	got := New(1, Size{Orders: 600}).Expect().ByKind
 	want := map[Kind]int{Normal: 575, Return: 11, Cancelled: 4, NoEmail: 5, MissingItem: 3, SharedEmail: 2}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("kinds are %v, want %v", got, want)
@@ -33,7 +33,7 @@ func TestDemoShopIsMostlyClean(t *testing.T) {
 
 func TestTotalsAddUp(t *testing.T) {
 	t.Parallel()
-	s := New(3, 1500)
+	s := New(3, Size{Orders: 1500})
 	s.Sell(10, Exchange, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))
 	severalRates, discounts, decimals := 0, 0, 0
 	for _, o := range s.Orders {
@@ -75,7 +75,7 @@ func TestTotalsAddUp(t *testing.T) {
 
 func TestKindsAreWhatTheySay(t *testing.T) {
 	t.Parallel()
-	s := New(1, 600)
+	s := New(1, Size{Orders: 600})
 	items := make(map[string]bool)
 	for _, i := range s.Books().Items {
 		items[i.Number] = true
@@ -118,7 +118,7 @@ func TestKindsAreWhatTheySay(t *testing.T) {
 
 func TestOldYearEndsAtTheTill(t *testing.T) {
 	t.Parallel()
-	s := New(1, 600)
+	s := New(1, Size{Orders: 600})
 	last, first := s.Orders[17], s.Orders[18]
 	if last.Entered.Format("2006-01-02 15:04") != "2025-12-31 23:59" || last.Year != 2025 {
 		t.Errorf("the last order of the year was entered at %v", last.Entered)
@@ -136,7 +136,7 @@ func TestOldYearEndsAtTheTill(t *testing.T) {
 func TestEmailsAreUnique(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]int64)
-	for _, r := range New(1, 3000).Relations {
+	for _, r := range New(1, Size{Orders: 3000}).Relations {
 		mail := strings.ToLower(strings.TrimSpace(r.Email))
 		if other, ok := seen[mail]; ok && mail != "" && r.Number != 102 {
 			t.Errorf("relations %d and %d share %s", other, r.Number, mail)
@@ -163,5 +163,28 @@ func TestRounding(t *testing.T) {
 	}
 	if got := ean13(4501); got != "2000000045016" && len(got) != 13 {
 		t.Errorf("bar code is %s", got)
+	}
+}
+
+func TestBooksAreAsBigAsAskedFor(t *testing.T) {
+	plain, big := New(1, Size{Orders: 50}), New(1, Size{Orders: 50, Items: 300, Customers: 200})
+	if len(big.Books().Items) != 300 || len(big.Books().Customers) != 200 {
+		t.Errorf("%d items, %d customers", len(big.Books().Items), len(big.Books().Customers))
+	}
+	if !reflect.DeepEqual(plain.Expect(), big.Expect()) {
+		t.Errorf("the till is another one: %+v, %+v", plain.Expect(), big.Expect())
+	}
+	known := make(map[string]bool)
+	for _, i := range big.Books().Items {
+		if known[i.Number] || i.EAN != "" && known[i.EAN] {
+			t.Errorf("%s, %s is there twice", i.Number, i.EAN)
+		}
+		known[i.Number], known[i.EAN] = true, true
+	}
+	for _, c := range big.Books().Customers[5:] {
+		if known[c.Email] {
+			t.Errorf("%s is there twice", c.Email)
+		}
+		known[c.Email] = true
 	}
 }

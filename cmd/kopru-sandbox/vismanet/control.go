@@ -64,6 +64,7 @@ func (s *Server) Control() http.Handler {
 
 func (s *Server) stats() object {
 	out := s.log.stats()
+	out["most_at_once"] = s.atOnce.Most()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.books

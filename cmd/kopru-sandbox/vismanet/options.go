@@ -61,6 +61,9 @@ type Options struct {
 	RateLimit  int
 	RateWindow time.Duration
 
+	// CallsAtOnce is how many requests may be under way at once, beyond which they are refused; 0 never refuses.
+	CallsAtOnce int
+
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/limit"
 )
 
 // Server is one company in Visma.net with its three services. Its handlers may be used at the same time.
@@ -21,7 +23,8 @@ type Server struct {
 	tokens *tokens
 	faults *faults
 	log    *requestLog
-	limit  *limiter
+	window *limit.Window
+	atOnce *limit.AtOnce
 
 	api        *service
 	salesOrder *service
@@ -56,7 +59,8 @@ func newServer(b *books, opts Options) *Server {
 	s := &Server{
 		opts: opts, zone: zone, books: b,
 		tokens: newTokens(opts), faults: &faults{}, log: newRequestLog(opts.Now),
-		limit: &limiter{limit: opts.RateLimit, window: opts.RateWindow, now: opts.Now},
+		window: &limit.Window{Calls: opts.RateLimit, Long: opts.RateWindow, Now: opts.Now},
+		atOnce: limit.NewAtOnce(opts.CallsAtOnce),
 	}
 	s.api = &service{
 		name: "api", base: opts.BaseAPI, routes: newRoutes(s.apiRoutes()), scope: apiScope,
@@ -136,6 +140,10 @@ const maxBody = 16 << 20
 // serve wraps a handler with everything that can go wrong around it.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, handler func(body []byte) response) {
 	start := s.opts.Now()
+	placed := s.atOnce.Enter(r.Context(), false)
+	if placed {
+		defer s.atOnce.Leave()
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, "the body could not be read", http.StatusBadRequest)
@@ -151,7 +159,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, han
 	var resp response
 	if before, hit := f.before(); hit {
 		resp = before
-	} else if retry := s.limit.exceeded(); retry > 0 && route != "POST "+tokenPath {
+	} else if retry := s.refused(placed); retry > 0 && route != "POST "+tokenPath {
 		resp = response{status: http.StatusTooManyRequests, body: object{
 			"statusCode": http.StatusTooManyRequests,
 			"message":    fmt.Sprintf("Rate limit is exceeded. Try again in %d seconds.", retry),
@@ -164,8 +172,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, han
 		Written: written(r.Method, resp.status) && route != "POST "+tokenPath, Fault: f.kind(),
 		Ignored: resp.header.Get(ignoredHeader),
 	})
-	s.limit.describe(w.Header(), route)
+	s.describeLimit(w.Header(), route)
 	f.send(w, resp)
+}
+
+// refused counts a request; it returns the seconds to wait when there are too many, else 0.
+func (s *Server) refused(placed bool) int {
+	retry := s.window.Exceeded()
+	if !placed {
+		return max(1, retry)
+	}
+	return retry
 }
 
 func written(method string, status int) bool {

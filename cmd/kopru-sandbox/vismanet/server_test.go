@@ -90,7 +90,7 @@ func TestContentType(t *testing.T) {
 
 func TestShopBooks(t *testing.T) {
 	t.Parallel()
-	books := shop.New(1, 50).Books()
+	books := shop.New(1, shop.Size{Orders: 50}).Books()
 	stats := newRigOf(t, books, Options{}).control("GET", "/stats", "").json(t)
 	equal(t, "customers", at(t, stats, "customers"), fmt.Sprint(len(books.Customers)))
 	equal(t, "items", at(t, stats, "items"), fmt.Sprint(len(books.Items)))
@@ -246,4 +246,16 @@ func TestManyRecords(t *testing.T) {
 	equal(t, "last", at(t, page, 4999, "inventoryNumber"), "A019999")
 	equal(t, "orders", at(t, r.get("/api/v3/SalesOrders?pageSize=1"), "totalCount"), "200")
 	equal(t, "duplicates", len(at(t, r.control("GET", "/stats", "").json(t), "duplicate_orders").([]any)), 0)
+}
+
+func TestTooManyAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{CallsAtOnce: 1})
+	r.want(200, "GET", "/v1/currency", "")
+	if !r.server.atOnce.Enter(t.Context(), true) {
+		t.Fatal("the first request never left")
+	}
+	defer r.server.atOnce.Leave()
+	a := r.want(429, "GET", "/v1/currency", "")
+	equal(t, "Retry-After", a.header.Get("Retry-After"), "1")
 }

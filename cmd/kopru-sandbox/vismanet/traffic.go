@@ -82,50 +82,19 @@ func (l *requestLog) stats() object {
 	}
 }
 
-// limiter counts requests in fixed windows, as the vendor does.
-type limiter struct {
-	limit  int
-	window time.Duration
-	now    func() time.Time
-
-	mu    sync.Mutex
-	start time.Time
-	used  int
-}
-
-// exceeded counts one request; it returns the seconds to wait when that was one too many.
-func (l *limiter) exceeded() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	if now.Sub(l.start) >= l.window {
-		l.start, l.used = now, 0
-	}
-	l.used++
-	if l.limit == 0 || l.used <= l.limit {
-		return 0
-	}
-	return l.secondsLeft(now)
-}
-
-func (l *limiter) secondsLeft(now time.Time) int {
-	return max(1, int((l.start.Add(l.window).Sub(now)+time.Second-1)/time.Second))
-}
-
-// describe sets the rate limit headers that every answer carries.
-func (l *limiter) describe(h http.Header, route string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	limit := l.limit
+// describeLimit sets the rate limit headers that every answer carries.
+func (s *Server) describeLimit(h http.Header, route string) {
+	limit := s.window.Calls
+	left, seconds := s.window.State()
 	if limit == 0 {
-		limit = 1_000_000
+		limit, left = 1_000_000, 1_000_000
 	}
 	policy := "4-fixed-window"
 	if strings.Contains(route, "/v1/salesorder") {
 		policy = "8-fixed-window"
 	}
 	h.Set("X-RateLimit-Limit", strconv.Itoa(limit))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, limit-l.used)))
-	h.Set("X-RateLimit-Reset", strconv.Itoa(l.secondsLeft(l.now())))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
+	h.Set("X-RateLimit-Reset", strconv.Itoa(seconds))
 	h.Set("X-RateLimit-Policy", policy)
 }
