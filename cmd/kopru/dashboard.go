@@ -25,7 +25,9 @@ func (s *server) dashboard(ctx context.Context) error {
 	if listen.Address == off {
 		return nil
 	}
-	return dashboard.Serve(ctx, s.room(), listen, func(url string) {
+	room := s.room()
+	room.Metrics = s.telemetry
+	return dashboard.Serve(ctx, room, listen, func(url string) {
 		if !s.json {
 			fmt.Fprintf(s.err, "dashboard at %s\n", url)
 		}
@@ -36,7 +38,7 @@ func (s *server) dashboard(ctx context.Context) error {
 func (s *server) room() dashboard.Engine {
 	return dashboard.Engine{
 		Store: s.runner.Store, Runner: s.runner, Log: s.project.log, Version: version, Trigger: s.scheduler.Trigger,
-		Clean: s.project.secrets.clean,
+		Clean: s.project.secrets.clean, Connectors: s.project.host.Status,
 		Definition: func() dashboard.Definition {
 			g := s.current()
 			runs := map[string]bool{}

@@ -13,6 +13,7 @@ import (
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/schedule"
 	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/engine/telemetry"
 	"github.com/kopru-io/kopru/pipelines"
 )
 
@@ -24,6 +25,7 @@ type server struct {
 	runner    *run.Runner
 	scheduler *schedule.Scheduler
 	database  string // as people may see it
+	telemetry *telemetry.Telemetry
 
 	mu  sync.Mutex
 	now *generation
@@ -50,6 +52,10 @@ func (c *cli) serve(ctx context.Context, p *project, names []string, runner *run
 	if err := s.swap(ctx, p.Project); err != nil {
 		return err
 	}
+	if err := s.observe(ctx); err != nil {
+		return err
+	}
+	defer s.unobserve(ctx)
 	if err := s.scheduler.Start(ctx); err != nil {
 		return err
 	}

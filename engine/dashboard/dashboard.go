@@ -16,6 +16,7 @@ import (
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/plugins/host"
 )
 
 //go:embed assets templates lang
@@ -56,6 +57,9 @@ type Engine struct {
 	// Try loads the project as it would be with these settings in place of those in the standard file.
 	Try   func(ctx context.Context, settings []byte) (*pipelines.Project, diag.List, error)
 	Clean func(text string) string // takes secrets out
+
+	Connectors func() []host.Status // the connector processes of this node
+	Metrics    http.Handler         // nil = there are none
 }
 
 // room is the dashboard at work.
@@ -79,6 +83,7 @@ func New(e Engine) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	r.routes(mux)
+	r.healthRoutes(mux)
 	r.api(mux)
 	return r.guard(mux), nil
 }

@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,8 +21,10 @@ import (
 	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/engine/telemetry"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/plugins/host"
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 )
@@ -185,6 +188,11 @@ type shop struct {
 	client *http.Client
 	token  string
 
+	runner     *run.Runner
+	engine     dashboard.Engine
+	telemetry  *telemetry.Telemetry
+	connectors []host.Status
+
 	mu      sync.Mutex
 	number  int
 	stamp   time.Time
@@ -202,7 +210,15 @@ func newShop(t *testing.T) *shop {
 	t.Cleanup(func() { _ = s.store.Close() })
 	connections := run.NewConnections(func(context.Context, *pipelines.Connection) (run.Remote, error) { return s.books, nil })
 	runner := run.New(s.store, connections, slog.New(slog.DiscardHandler), state.HereNode())
-	handler, err := dashboard.New(dashboard.Engine{
+	s.runner = runner
+	told, err := telemetry.New(t.Context(), "1.2.3", runner.Node, os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.telemetry = told
+	t.Cleanup(func() { _ = told.Close(context.Background()) })
+	s.engine = dashboard.Engine{
+		Connectors: func() []host.Status { return s.connectors }, Metrics: told,
 		Store: s.store, Runner: runner, Log: slog.New(slog.DiscardHandler), Version: "1.2.3", Definition: s.definition,
 		Clean: func(text string) string { return strings.ReplaceAll(text, hush, "•••") },
 		Trigger: func(ctx context.Context, name string) error {
@@ -216,7 +232,13 @@ func newShop(t *testing.T) *shop {
 			p, diags := s.load(settings)
 			return p, diags, nil
 		},
-	})
+	}
+	runs, err := run.NewTelemetry(told.Meter, told.Tracer)
+	if err = errors.Join(err, s.engine.Observe(told.Meter)); err != nil {
+		t.Fatal(err)
+	}
+	runner.Observe(runs)
+	handler, err := dashboard.New(s.engine)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,8 @@ type Dial func(ctx context.Context, c *pipelines.Connection) (Remote, error)
 type Connections struct {
 	Patience time.Duration // how long a system that is away is waited for; 0 = 15 min
 
-	dial Dial
+	dial      Dial
+	telemetry *Telemetry
 
 	limits *state.Store // where nodes agree on the use of connections; nil = nobody else uses them
 	node   string
@@ -69,6 +70,7 @@ type connection struct {
 	breaker *breaker
 	users   int          // runs, guarded by Connections
 	limits  *state.Store // of all nodes
+	watched *Telemetry
 	shared  *shared
 
 	mu      sync.Mutex
@@ -92,6 +94,7 @@ func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*conn
 	c := &connection{
 		Remote:  remote,
 		address: def.Address(),
+		watched: s.telemetry,
 		rate:    rate.NewLimiter(rate.Inf, 1),
 		slots:   make(chan struct{}, concurrency(def)),
 		breaker: newBreaker(def.Address(), s.Patience),
@@ -117,8 +120,15 @@ func concurrency(def *pipelines.Connection) int {
 	return n
 }
 
+// Operations of a remote system, as metrics and traces name them.
+const (
+	opLookup = "lookup"
+	opWrite  = "write"
+)
+
 // call runs one remote operation within the connection's limits.
-func (c *connection) call(ctx context.Context, op func(context.Context) error) error {
+func (c *connection) call(ctx context.Context, operation string, op func(context.Context) error) error {
+	timed := func(ctx context.Context) error { return c.watched.call(ctx, c.address, operation, op) }
 	for {
 		if err := c.usable(); err != nil {
 			return err
@@ -138,7 +148,7 @@ func (c *connection) call(ctx context.Context, op func(context.Context) error) e
 			<-c.slots
 			continue
 		}
-		err := c.admitted(ctx, op)
+		err := c.admitted(ctx, timed)
 		<-c.slots
 		if c.judge(err) {
 			continue

@@ -34,6 +34,7 @@ type execution struct {
 	replay    *Replay  // nil = the source is read
 	progress  func(Progress)
 	watcher   Watcher
+	telemetry *Telemetry
 	draining  <-chan struct{} // closed when no more is to be read
 
 	shape       []pipelines.Step // steps that need no remote system: run on whole batches, in parallel

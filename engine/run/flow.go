@@ -30,6 +30,7 @@ type batch struct {
 	pending   atomic.Int64
 	done      chan struct{} // closed when every item has its outcome
 	positions map[string]string
+	timing    timing
 }
 
 func newBatch(items []*item, cursor string) *batch {
@@ -161,6 +162,7 @@ func (f *flow) closeOnDrain() (stop func()) {
 
 // admit shapes a batch in parallel with others, then hands it on in order.
 func (f *flow) admit(ctx context.Context, b *batch) {
+	ctx, b.timing = f.telemetry.begin(ctx, f.pipeline.Name, len(b.items))
 	f.shaping.Go(func() stream.Callback {
 		f.shapeBatch(ctx, b)
 		return func() { f.dispatch(ctx, b) }
@@ -339,7 +341,11 @@ func (f *flow) appendGroup(ctx context.Context, group []*batch) error {
 		if len(ops) == 0 {
 			continue
 		}
-		results, err := f.writers[s].Write(ctx, ops)
+		var results *protocol.WriteResults
+		err := f.telemetry.call(ctx, s.Connection.Address(), opWrite, func(ctx context.Context) (err error) {
+			results, err = f.writers[s].Write(ctx, ops)
+			return err
+		})
 		if err != nil {
 			return err
 		}

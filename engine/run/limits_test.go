@@ -62,7 +62,7 @@ func callers(t *testing.T, dsn, node string, calls int, op func(context.Context)
 	for range 6 {
 		all.Go(func() {
 			for range todo {
-				if err := c.call(t.Context(), op); err != nil {
+				if err := c.call(t.Context(), opWrite, op); err != nil {
 					t.Error(err)
 				}
 			}

@@ -35,8 +35,9 @@ type Runner struct {
 	draining chan struct{}
 	drain    sync.Once
 
-	locks  *keyedLocks
-	memory collector
+	locks     *keyedLocks
+	memory    collector
+	telemetry *Telemetry
 }
 
 // New returns a Runner that works with the system clock.
@@ -112,6 +113,7 @@ func (r *Runner) execution(p *pipelines.Pipeline) *execution {
 	e.holder, e.node = e.id, r.Node
 	e.store, e.locks, e.log, e.clock = r.Store, r.locks, r.Log.With("pipeline", p.Name), r.Clock
 	e.startedAt, e.progress, e.draining, e.watcher = r.Clock(), r.Progress, r.draining, r.Watcher
+	e.telemetry = r.telemetry
 	e.runValue = map[string]any{
 		"id": e.id, "pipeline": p.Name, "started_at": e.startedAt.UTC().Format(time.RFC3339),
 	}

@@ -28,6 +28,7 @@ func (f *flow) settleAll(ctx context.Context) {
 			return
 		}
 		f.unsettled.settled(s)
+		f.telemetry.settled(ctx, f.pipeline.Name, ready, s.Counts)
 		if s.Cursor != nil {
 			f.source.Committed(*s.Cursor)
 		}

@@ -386,7 +386,7 @@ func (e *execution) send(ctx context.Context, s *pipelines.Sink, it *item, w wan
 	conn, writer := e.conns[s.Connection.Address()], e.writers[s]
 	var result *protocol.Result
 	err := retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
-		return conn.call(ctx, func(ctx context.Context) error {
+		return conn.call(ctx, opWrite, func(ctx context.Context) error {
 			results, err := writer.Write(ctx, []*protocol.Op{op})
 			if err != nil {
 				return err

@@ -175,7 +175,7 @@ func (e *execution) lookup(ctx context.Context, def *pipelines.Connection, entit
 	conn := e.conns[def.Address()]
 	var found []*protocol.Found
 	err := retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
-		return conn.call(ctx, func(ctx context.Context) error {
+		return conn.call(ctx, opLookup, func(ctx context.Context) error {
 			hits, err := conn.Lookup(ctx, entity, []*protocol.Query{q})
 			if err != nil {
 				return err
