@@ -25,7 +25,7 @@ func TestPagesTellWhatHappened(t *testing.T) {
 		"/activity?q=ADA%40example.test&outcome=delivered": nil,
 		"/activity?from=2020-01-01T00:00":                  {"A-4"},
 		"/live":                                            {"A-2"},
-		"/record?pipeline=orders&key=A-1":                  {"Delivered: created sale S1.", "ref: ", "•••"},
+		"/record?pipeline=orders&key=A-1":                  {"Delivered: created sale S", "ref: ", "•••"},
 		"/record?pipeline=orders&key=A-3":                  {"Skipped: nothing was sold."},
 		"/record?pipeline=orders&key=A-4":                  {"Failed at step", "total is no number"},
 		"/failures":                                        {"books.total", "total is no number"},

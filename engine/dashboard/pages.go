@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/message"
@@ -23,10 +24,10 @@ import (
 	"github.com/kopru-io/kopru/pipelines/diag"
 )
 
-// pages are the templates in one language.
+// pages are the templates in one language, each read when it is first shown: in four languages they take ten megabytes.
 type pages struct {
 	speaker
-	byName map[string]*template.Template
+	byName map[string]func() (*template.Template, error)
 }
 
 func loadPages() (map[string]*pages, error) {
@@ -41,24 +42,15 @@ func loadPages() (map[string]*pages, error) {
 	out := map[string]*pages{}
 	for _, tag := range languages {
 		s := speaker{tag, message.NewPrinter(tag, message.Catalog(texts))}
-		p := &pages{speaker: s, byName: map[string]*template.Template{}}
-		base, err := template.New("").Funcs(s.functions()).ParseFS(files, "templates/layout.html", "templates/parts.html")
-		if err != nil {
-			return nil, err
-		}
+		p := &pages{speaker: s, byName: map[string]func() (*template.Template, error){}}
 		for _, name := range names {
 			page := strings.TrimSuffix(path.Base(name), ".html")
 			if page == "layout" || page == "parts" {
 				continue
 			}
-			t, err := base.Clone()
-			if err == nil {
-				_, err = t.ParseFS(files, name)
-			}
-			if err != nil {
-				return nil, err
-			}
-			p.byName[page] = t
+			p.byName[page] = sync.OnceValues(func() (*template.Template, error) {
+				return template.New("").Funcs(s.functions()).ParseFS(files, "templates/layout.html", "templates/parts.html", name)
+			})
 		}
 		out[tag.String()] = p
 	}
@@ -140,7 +132,11 @@ func (r *room) page(w http.ResponseWriter, req *http.Request, name string, data 
 		block = "content"
 	}
 	var b bytes.Buffer
-	if err := p.byName[name].ExecuteTemplate(&b, block, view); err != nil {
+	t, err := p.byName[name]()
+	if err == nil {
+		err = t.ExecuteTemplate(&b, block, view)
+	}
+	if err != nil {
 		r.Log.Error("a page could not be shown", "page", name, "error", err)
 		http.Error(w, "This page could not be shown. The log says why.", http.StatusInternalServerError)
 		return

@@ -51,6 +51,21 @@ func TestEverythingIsTranslated(t *testing.T) {
 	}
 }
 
+func TestPagesAreTemplates(t *testing.T) {
+	t.Parallel()
+	all, err := loadPages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, p := range all {
+		for name, page := range p.byName {
+			if _, err := page(); err != nil {
+				t.Errorf("%s in %s: %v", name, lang, err)
+			}
+		}
+	}
+}
+
 func TestNumbersByLocale(t *testing.T) {
 	t.Parallel()
 	all, err := loadPages()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/sourcegraph/conc/pool"
 
@@ -22,7 +23,12 @@ type service struct {
 	mu        sync.Mutex
 	open      map[string]*opened
 	described *protocol.Manifest // nil = not yet
+	uses      int                // calls under way on connections
+	rest      *time.Timer        // runs out when there has been none for a while
 }
+
+// breather is how long no call may be under way before the memory of the last ones is given back.
+const breather = time.Second
 
 // opened is a connection and what uses it.
 type opened struct {
@@ -36,7 +42,8 @@ type opened struct {
 }
 
 func newService(c Connector, log *slog.Logger) *service {
-	return &service{connector: c, log: log, open: map[string]*opened{}}
+	rest := time.AfterFunc(breather, debug.FreeOSMemory)
+	return &service{connector: c, log: log, open: map[string]*opened{}, rest: rest}
 }
 
 // guard runs the connector's code.
@@ -165,12 +172,19 @@ func (s *service) use(ctx context.Context, handle string) (c *opened, _ context.
 		return nil, nil, nil, Fatal("connector.unknown_handle", "there is no open connection %q", handle)
 	}
 	c.uses.Add(1)
+	s.uses++
+	s.rest.Stop()
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(c.ctx, cancel)
 	return c, ctx, func() {
 		stop()
 		cancel()
 		c.uses.Done()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.uses--; s.uses == 0 {
+			s.rest.Reset(breather)
+		}
 	}, nil
 }
 
