@@ -38,13 +38,14 @@ func (b *bench) house(ctx context.Context, name string) error {
 		fmt.Sprintf("start to first record written  %v", middle(first)),
 		fmt.Sprintf("validate a project of 50 files  %v, %.0f times what parsing them takes",
 			middle(checked), middle(checked).Seconds()/max(middle(parsed), time.Millisecond).Seconds()),
-		fmt.Sprintf("memory at rest  %d MB engine, %d MB a connector", engine/1024, connector/1024))
+		fmt.Sprintf("memory at rest  engine %v, a connector %v", engine, connector))
 	grown, err := b.grown(ctx, 20*b.most)
 	if err != nil {
 		return err
 	}
 	r.lines = append(r.lines, grown...)
-	r.lines = append(r.lines, fmt.Sprintf("first record %v, validate %v, at rest %d MB + %d MB a connector", middle(first), middle(checked), engine/1024, connector/1024))
+	r.lines = append(r.lines, fmt.Sprintf("first record %v, validate %v, at rest %d MB + %d MB a connector",
+		middle(first), middle(checked), engine.own/1024, connector.own/1024))
 	b.done(r)
 	return nil
 }
@@ -112,23 +113,23 @@ func (b *bench) validate(ctx context.Context, n int) (whole, parsing time.Durati
 }
 
 // idle is the memory of an engine that waits for the next hour, and of its largest connector.
-func (b *bench) idle(ctx context.Context) (engine, connector int64, err error) {
+func (b *bench) idle(ctx context.Context) (engine, connector atRest, err error) {
 	p, err := b.project(map[string]string{"bench.hcl": fileConnections + flowOf("1", `transform "shape" { script = "order.ts" }`, "all", "every = \"1h\""), "order.ts": script})
 	if err != nil {
-		return 0, 0, err
+		return engine, connector, err
 	}
 	defer p.remove()
 	if err := os.Link(b.in, filepath.Join(p.dir, "in.jsonl")); err != nil {
-		return 0, 0, err
+		return engine, connector, err
 	}
 	cmd := p.command(ctx, "run", p.dir)
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return engine, connector, err
 	}
 	defer func() { _ = cmd.Cancel(); _ = cmd.Wait() }() // it was told to end
 	for quiet, size := 0, int64(-1); quiet < 30; {
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return 0, 0, err
+			return engine, connector, err
 		}
 		info, err := os.Stat(filepath.Join(p.dir, "out1.jsonl"))
 		if err != nil || info.Size() == 0 || info.Size() != size {
@@ -140,9 +141,21 @@ func (b *bench) idle(ctx context.Context) (engine, connector int64, err error) {
 		quiet++
 	}
 	for _, c := range children(cmd.Process.Pid) {
-		connector = max(connector, memory(c, "VmRSS"))
+		if m := restOf(c); m.own > connector.own {
+			connector = m
+		}
 	}
-	return memory(cmd.Process.Pid, "VmRSS"), connector, nil
+	return restOf(cmd.Process.Pid), connector, nil
+}
+
+// atRest is the memory of a process, in KB: what it has for itself, and the pages of its program's file that are in
+// memory, which the kernel shares and takes back at will.
+type atRest struct{ own, program int64 }
+
+func restOf(pid int) atRest { return atRest{memory(pid, "RssAnon"), memory(pid, "RssFile")} }
+
+func (a atRest) String() string {
+	return fmt.Sprintf("%d MB of its own and %d MB of its program's file", a.own/1024, a.program/1024)
 }
 
 // grown compares what records cost in an empty state with what they cost beside many links and activity entries.
