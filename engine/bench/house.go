@@ -39,7 +39,7 @@ func (b *bench) house(ctx context.Context, name string) error {
 		fmt.Sprintf("validate a project of 50 files  %v, %.0f times what parsing them takes",
 			middle(checked), middle(checked).Seconds()/max(middle(parsed), time.Millisecond).Seconds()),
 		fmt.Sprintf("memory at rest  engine %v, a connector %v", engine, connector))
-	grown, err := b.grown(ctx, 20*b.most)
+	grown, err := b.stateGrown(ctx, b.grown)
 	if err != nil {
 		return err
 	}
@@ -158,8 +158,8 @@ func (a atRest) String() string {
 	return fmt.Sprintf("%d MB of its own and %d MB of its program's file", a.own/1024, a.program/1024)
 }
 
-// grown compares what records cost in an empty state with what they cost beside many links and activity entries.
-func (b *bench) grown(ctx context.Context, n int) ([]string, error) {
+// stateGrown compares what records cost in an empty state with what they cost beside many links and activity entries.
+func (b *bench) stateGrown(ctx context.Context, n int) ([]string, error) {
 	server, err := newEndpoint(0)
 	if err != nil {
 		return nil, err

@@ -34,7 +34,8 @@ func main() {
 	b := bench{out: os.Stdout}
 	flag.IntVar(&b.orders, "orders", 50_000, "orders a run of J0 to J3")
 	flag.IntVar(&b.items, "items", 20_000, "items of J4")
-	flag.IntVar(&b.most, "most", 100_000, "the largest number of records of J5 and J6")
+	flag.IntVar(&b.grown, "grown", 2_000_000, "links and activity entries in the state of J5")
+	flag.IntVar(&b.most, "most", 1_000_000, "the largest number of records of J6")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; medians are printed")
 	flag.StringVar(&b.bin, "bin", "bin", "`folder` of the binaries")
 	flag.StringVar(&b.postgres, "postgres", os.Getenv("KOPRU_BENCH_POSTGRES"),
@@ -51,9 +52,10 @@ func main() {
 
 // bench is one measurement of all jobs.
 type bench struct {
-	out                         io.Writer
-	bin, dir, keep, postgres    string
-	orders, items, most, rounds int
+	out                      io.Writer
+	bin, dir, keep, postgres string
+	orders, items, rounds    int
+	grown, most              int
 
 	in      string // the orders
 	results []result

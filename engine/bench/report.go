@@ -19,7 +19,7 @@ func (b *bench) write() error {
 
 Written by `+"`make bench`"+`; repeat it with
 
-    go run ./engine/bench -orders %d -items %d -most %d -rounds %d -keep engine/bench
+    go run ./engine/bench -orders %d -items %d -grown %d -most %d -rounds %d -keep engine/bench
 
 Every job runs in turns with its limit, a Go program written by hand for it. The ratio is the limit's time divided by
 Kopru's, medians of %d rounds. A/A is the same ratio between two measurements of the limit: what it is off 1, and how
@@ -29,7 +29,7 @@ counts are the ratios.
 
 ![Kopru beside its limits](results.svg)
 
-`, b.orders, b.items, b.most, b.rounds, b.rounds, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+`, b.orders, b.items, b.grown, b.most, b.rounds, b.rounds, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	for _, r := range b.results {
 		fmt.Fprintf(&md, "## %s\n\n%s\n\n```\n%s\n", r.job, r.what, strings.Join(r.lines, "\n"))
 		if r.contest {
