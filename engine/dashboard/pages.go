@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/text/message"
 
+	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines/diag"
 )
@@ -296,6 +297,15 @@ func readSearch(q url.Values) (searched, error) {
 	return f, nil
 }
 
+// told is a search as the audit log keeps it: what was looked for may be an e-mail address or a name.
+func told(q url.Values) string {
+	if q.Get("q") != "" {
+		q.Set("q", run.Masked)
+	}
+	text, _ := url.QueryUnescape(q.Encode()) // which was escaped just now
+	return text
+}
+
 // mostExported bounds a file that somebody takes away.
 const mostExported = 1_000_000
 
@@ -333,7 +343,7 @@ func (r *room) export(w http.ResponseWriter, req *http.Request) {
 	}
 	ending := map[bool]string{true: ".jsonl", false: ".csv"}[lines]
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+ending+`"`)
-	r.note(req.Context(), who(req.Context()).Name, "export", req.URL.RawQuery)
+	r.note(req.Context(), who(req.Context()).Name, "export", told(req.URL.Query()))
 	filter := f.filter()
 	filter.Limit = 1000
 	for n := 0; n < mostExported; n += filter.Limit {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
@@ -276,8 +277,8 @@ func one(hits []*protocol.Found, several, step, entity string, match map[string]
 	for i, h := range hits {
 		ids[i] = h.GetId()
 	}
-	return nil, invalid("sink.several_matches", "%q: %d records of %s match %s: %v; make the match narrower or merge them there",
-		step, len(hits), entity, matchText(match), ids)
+	return nil, invalid("sink.several_matches", "%q: %d records of %s have the same %s: %v; make the match narrower or merge them there",
+		step, len(hits), entity, strings.Join(slices.Sorted(maps.Keys(match)), " and "), ids)
 }
 
 // write plans against what was found and carries it out, or only notes it when this is a plan.

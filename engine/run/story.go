@@ -72,7 +72,7 @@ func (e *execution) tell(s *state.Settlement, it *item, entry *state.Entry) {
 	key := it.record.GetKey()
 	terms := map[string]bool{key: true} // which needs no mention
 	mention := func(text string) {
-		if term := state.SearchTerm(text); term != "" && len(term) <= 200 && !terms[term] {
+		if term := e.store.SearchTerm(text); term != "" && len(term) <= 200 && !terms[term] {
 			terms[term] = true
 			s.Mentions = append(s.Mentions, state.Mention{Term: term, Key: key})
 		}

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -124,7 +125,7 @@ func (s *Store) entries(ctx context.Context, either []conditions, limit int) ([]
 			&e.Detail, &took)
 		e.At, e.Took = time.UnixMilli(at), time.Duration(took)*time.Microsecond
 		out = append(out, e)
-		return err
+		return errors.Join(err, s.seal.openAll(nil, []*string{&out[len(out)-1].Reason}))
 	})
 	return out, err
 }
@@ -153,7 +154,7 @@ func (s *Store) entryBefore(ctx context.Context, at time.Time, least int64) (int
 // found lists the keys that a search may mean.
 func (s *Store) found(ctx context.Context, text string) ([]string, error) {
 	keys := []string{text}
-	err := s.query(ctx, "SELECT DISTINCT key FROM mentions WHERE term = ? LIMIT 500", []any{SearchTerm(text)}, func(rows *sql.Rows) error {
+	err := s.query(ctx, "SELECT DISTINCT key FROM mentions WHERE term = ? LIMIT 500", []any{s.SearchTerm(text)}, func(rows *sql.Rows) error {
 		var key string
 		err := rows.Scan(&key)
 		keys = append(keys, key)

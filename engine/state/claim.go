@@ -26,6 +26,7 @@ type Claim struct {
 // New ones share a transaction; each that stands there already has one of its own, so that nobody waits for a row
 // while others wait for his.
 func (s *Store) Announce(ctx context.Context, intents []Intent, node string) ([]Claim, error) {
+	intents = s.seal.intents(intents)
 	claims := make([]Claim, len(intents))
 	var fresh map[[2]string]bool
 	err := s.commit(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
@@ -158,6 +159,12 @@ func (s *Store) exists(ctx context.Context, tx *sql.Tx, query string, args ...an
 // Intents returns the open intents of a target among the given matches.
 func (s *Store) Intents(ctx context.Context, target string, matches []string) (map[string]Intent, error) {
 	out := map[string]Intent{}
+	if s.seal.writes != nil {
+		matches = slices.Clone(matches)
+		for i := range matches {
+			matches[i] = s.seal.equal(matches[i])
+		}
+	}
 	alive := "COALESCE((SELECT MAX(node) FROM leases l WHERE l.run = i.run AND l.run <> '' AND l.until > " + s.dialect.clock + "), " +
 		"(SELECT MAX(node) FROM partitions p WHERE p.holder = i.run AND p.holder <> '' AND p.until > " + s.dialect.clock + "), '')"
 	err := s.each(ctx, "SELECT i.target, i.match, i.run, i.key, i.at, i.id, "+alive+" FROM intents i WHERE i.target = ? AND i.match IN",
@@ -171,21 +178,22 @@ func (s *Store) Intents(ctx context.Context, target string, matches []string) (m
 				i.Node = ""
 			}
 			i.At = time.UnixMilli(at)
+			err := s.seal.openAll(nil, []*string{&i.Match})
 			out[i.Match] = i
-			return nil
+			return err
 		})
 	return out, err
 }
 
 // Answered tells other nodes at once what a create has brought, before its record is settled.
 func (s *Store) Answered(ctx context.Context, in Intent, id string) error {
-	return s.setIntent(ctx, "UPDATE intents SET id = ? WHERE target = ? AND match = ? AND run = ?", id, in.Target, in.Match, in.Run)
+	return s.setIntent(ctx, "UPDATE intents SET id = ? WHERE target = ? AND match = ? AND run = ?", id, in.Target, s.seal.equal(in.Match), in.Run)
 }
 
 // Unclaim lets other nodes go on with what this one has announced and not brought about for sure. They ask the target
 // first.
 func (s *Store) Unclaim(ctx context.Context, in Intent) error {
-	return s.setIntent(ctx, "UPDATE intents SET run = '' WHERE target = ? AND match = ? AND run = ?", in.Target, in.Match, in.Run)
+	return s.setIntent(ctx, "UPDATE intents SET run = '' WHERE target = ? AND match = ? AND run = ?", in.Target, s.seal.equal(in.Match), in.Run)
 }
 
 func (s *Store) setIntent(ctx context.Context, query string, args ...any) error {

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -56,6 +57,13 @@ const Discarded Outcome = "discarded"
 
 // Open tells whether somebody or something has still to happen to it.
 func (h Held) Open() bool { return h.Status == HeldDead || h.Status == HeldParked }
+
+// documents and texts are what a letter tells of its record, and what is sealed of it.
+func (h *Held) documents() []*[]byte {
+	return []*[]byte{&h.Original, &h.Current, &h.Exchanges, &h.Meta, &h.Edited}
+}
+
+func (h *Held) texts() []*string { return []*string{&h.Message, &h.WaitsFor, &h.Reason} }
 
 // HeldRef names a letter.
 type HeldRef struct {
@@ -116,7 +124,7 @@ func (s *Store) Held(ctx context.Context, f HeldFilter) ([]Held, error) {
 	var out []Held
 	err := s.query(ctx, "SELECT id, "+heldColumns+" FROM held"+where+" ORDER BY id DESC LIMIT ?", append(args, limitOr(f.Limit)),
 		func(rows *sql.Rows) error {
-			h, err := scanHeld(rows)
+			h, err := s.scanHeld(rows)
 			out = append(out, h)
 			return err
 		})
@@ -232,6 +240,7 @@ func (s *Store) Waiting(ctx context.Context, pipeline string, after int64, limit
 			err := rows.Scan(&w.ID, &w.Pipeline, &w.Key, &w.Status, &w.Run, &w.Code, &w.Version, &w.WaitTarget, &w.WaitMatch,
 				&since, &queued)
 			w.Since, w.Queued = moment(since), queued > 0
+			err = errors.Join(err, s.seal.openAll(nil, []*string{&w.WaitMatch}))
 			out = append(out, w)
 			return err
 		})
@@ -248,7 +257,7 @@ func (s *Store) Waits(ctx context.Context, pipeline, version string) ([]Wait, er
 		"AND wait_target <> '' GROUP BY wait_target, wait_match ORDER BY MIN(id)", []any{pipeline, version},
 		func(rows *sql.Rows) error {
 			var w Wait
-			err := rows.Scan(&w.Target, &w.Match)
+			err := errors.Join(rows.Scan(&w.Target, &w.Match), s.seal.openAll(nil, []*string{&w.Match}))
 			out = append(out, w)
 			return err
 		})
@@ -259,7 +268,7 @@ func (s *Store) Waits(ctx context.Context, pipeline, version string) ([]Wait, er
 func (s *Store) EditHeld(ctx context.Context, id int64, record []byte, step string) error {
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, s.rebind("UPDATE held SET edited = ?, edited_step = ?, updated_at = ? WHERE id = ?"),
-			record, step, time.Now().UnixMilli(), id)
+			s.seal.bytes(record), step, time.Now().UnixMilli(), id)
 		return err
 	})
 }
@@ -284,6 +293,7 @@ func (s *Store) changeHeld(ctx context.Context, set string, values []any, ids []
 
 // Discard closes open letters for good. The reason stays with them, and the activity tells of each.
 func (s *Store) Discard(ctx context.Context, ids []int64, reason string) error {
+	reason = s.seal.text(reason)
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for part := range slices.Chunk(ids, 500) {
 			now, in := time.Now().UnixMilli(), " WHERE "+openHeld+" AND id IN ("+marks(len(part))+")"
@@ -381,7 +391,7 @@ const heldColumns = "pipeline, run, entity, key, record_id, status, since, step,
 	"wait_match, operation, occurred_at, original, current, exchanges, meta, version, attempts, edited, edited_step, queued_at, " +
 	"from_step, reason, created_at, updated_at"
 
-func scanHeld(rows *sql.Rows) (Held, error) {
+func (s *Store) scanHeld(rows *sql.Rows) (Held, error) {
 	var h Held
 	var since, occurred, queued, created, updated int64
 	err := rows.Scan(&h.ID, &h.Pipeline, &h.Run, &h.Entity, &h.Key, &h.RecordID, &h.Status, &since, &h.Step, &h.Code, &h.Class,
@@ -389,5 +399,5 @@ func scanHeld(rows *sql.Rows) (Held, error) {
 		&h.Meta, &h.Version, &h.Attempts, &h.Edited, &h.EditedStep, &queued, &h.FromStep, &h.Reason, &created, &updated)
 	h.Since, h.OccurredAt, h.QueuedAt = moment(since), moment(occurred), moment(queued)
 	h.CreatedAt, h.UpdatedAt = moment(created), moment(updated)
-	return h, err
+	return h, errors.Join(err, s.seal.openAll(h.documents(), append(h.texts(), &h.WaitMatch)))
 }

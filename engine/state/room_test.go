@@ -29,7 +29,7 @@ func testFindActivity(t *testing.T, s *state.Store) {
 		st := state.Settlement{
 			Run: "r" + name, Fence: start(t, s, "r"+name, name), Pipeline: name,
 			Counts:   state.Counts{Delivered: 1},
-			Mentions: []state.Mention{{Term: "so-1", Key: "k1"}, {Term: state.SearchTerm("A@b.test"), Key: "k3"}},
+			Mentions: []state.Mention{{Term: "so-1", Key: "k1"}, {Term: s.SearchTerm("A@b.test"), Key: "k3"}},
 		}
 		if name == "a" {
 			st.Entries, st.Stories = all, []state.Story{{RecordID: "r-1", At: all[1].At, Body: []byte("{}")}}

@@ -6,6 +6,12 @@ CREATE TABLE IF NOT EXISTS schemas (
   version TEXT PRIMARY KEY
 );
 
+-- The key of digests and of texts that are looked up; itself sealed where the state is encrypted.
+CREATE TABLE IF NOT EXISTS vault (
+  name  TEXT PRIMARY KEY,
+  value {blob}
+);
+
 CREATE TABLE IF NOT EXISTS cursors (
   pipeline TEXT NOT NULL,
   source   TEXT NOT NULL,

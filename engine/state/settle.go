@@ -14,6 +14,7 @@ import (
 // Settle makes a settlement durable, all of it or nothing. A run that has lost its lease gets ErrFenced. When the
 // answer is lost with the database, the same settlement may be settled again: it then counts once.
 func (s *Store) Settle(ctx context.Context, st Settlement) error {
+	st = s.sealed(st)
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		settled, err := s.holdsLease(ctx, tx, st)
 		if err != nil || settled {
@@ -29,6 +30,47 @@ func (s *Store) Settle(ctx context.Context, st Settlement) error {
 		}
 		return nil
 	})
+}
+
+// sealed is a settlement as it is stored.
+func (s *Store) sealed(st Settlement) Settlement {
+	if s.seal.writes == nil {
+		return st
+	}
+	st.Entries, st.Stories, st.Hold = slices.Clone(st.Entries), slices.Clone(st.Stories), slices.Clone(st.Hold)
+	for i := range st.Entries {
+		st.Entries[i].Reason = s.seal.text(st.Entries[i].Reason)
+	}
+	for i := range st.Stories {
+		st.Stories[i].Body = s.seal.bytes(st.Stories[i].Body)
+	}
+	for i := range st.Hold {
+		s.seal.letter(&st.Hold[i])
+	}
+	st.DoneIntents, st.Came = s.seal.intents(st.DoneIntents), s.seal.intents(st.Came)
+	return st
+}
+
+// letter seals what a letter tells of its record.
+func (s *seal) letter(h *Held) {
+	for _, document := range h.documents() {
+		*document = s.bytes(*document)
+	}
+	for _, text := range h.texts() {
+		*text = s.text(*text)
+	}
+	h.WaitMatch = s.equal(h.WaitMatch)
+}
+
+func (s *seal) intents(list []Intent) []Intent {
+	if s.writes == nil {
+		return list
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Match = s.equal(list[i].Match)
+	}
+	return list
 }
 
 // holdsLease checks that the run still has its pipeline, and whether this very settlement was made before.

@@ -68,9 +68,9 @@ func suite(t *testing.T, dsn func(testing.TB) string) {
 	}
 }
 
-func open(t *testing.T, dsn string) *state.Store {
+func open(t *testing.T, dsn string, keys ...state.Key) *state.Store {
 	t.Helper()
-	s, err := state.Open(t.Context(), dsn)
+	s, err := state.Open(t.Context(), dsn, keys...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,7 @@ type Store struct {
 	write   *sql.DB // SQLite: one connection
 	read    *sql.DB
 	dsn     string
+	seal    *seal
 
 	writes  chan *write
 	stopped chan struct{}
@@ -80,8 +81,9 @@ var (
 	}
 )
 
-// Open opens the database at dsn, a file name or a postgres:// address, and creates what is missing.
-func Open(ctx context.Context, dsn string) (*Store, error) {
+// Open opens the database at dsn, a file name or a postgres:// address, and creates what is missing. With keys, what is
+// kept of records is encrypted: the first one writes, all of them read. ErrKey when none of them fits.
+func Open(ctx context.Context, dsn string, keys ...Key) (*Store, error) {
 	s := &Store{Lease: LeaseTime, dsn: dsn, writes: make(chan *write, 64), stopped: make(chan struct{})}
 	var err error
 	if IsPostgres(dsn) {
@@ -103,6 +105,9 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	}
 	if err == nil {
 		err = s.migrate(ctx)
+	}
+	if err == nil {
+		err = s.unlock(ctx, keys)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("state database %s: %w", SafeName(dsn), err)
@@ -146,8 +151,9 @@ func SafeName(dsn string) string {
 
 // SQLiteName is the driver's name for a file, with the settings every connection to it must share.
 func SQLiteName(path string) string {
-	return "file:" + path + "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
-		"&_pragma=synchronous(FULL)&_pragma=cache_size(-65536)&_pragma=temp_store(MEMORY)"
+	return "file:" + path + "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=auto_vacuum(INCREMENTAL)&_pragma=journal_mode(WAL)" +
+		"&_pragma=synchronous(FULL)&_pragma=cache_size(-65536)&_pragma=temp_store(MEMORY)" +
+		"&_pragma=secure_delete(ON)"
 }
 
 func openSQLite(path string) (write, read *sql.DB, err error) {

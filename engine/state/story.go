@@ -8,14 +8,17 @@ import (
 	"strings"
 )
 
-// SearchTerm is the form in which a text is remembered for the search: an e-mail address as a digest of it.
-func SearchTerm(text string) string {
+const emailPrefix = "email:"
+
+// SearchTerm is the form in which a text is remembered for the search: an e-mail address as a digest of it that nobody
+// can make without the state.
+func (s *Store) SearchTerm(text string) string {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if !strings.Contains(text, "@") {
 		return text
 	}
 	sum := sha256.Sum256([]byte(text))
-	return "email:" + hex.EncodeToString(sum[:])
+	return emailPrefix + hex.EncodeToString(s.seal.mac("email", hex.EncodeToString(sum[:])))
 }
 
 func (s *Store) settleStories(ctx context.Context, tx *sql.Tx, st Settlement) error {
@@ -41,5 +44,8 @@ func (s *Store) StoryOf(ctx context.Context, recordID string) ([]byte, error) {
 	var story []byte
 	err := s.query(ctx, "SELECT story FROM stories WHERE record_id = ?", []any{recordID},
 		func(rows *sql.Rows) error { return rows.Scan(&story) })
-	return story, err
+	if err != nil {
+		return nil, err
+	}
+	return s.seal.open(story)
 }
