@@ -1,7 +1,9 @@
 package pipelines
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,14 +23,78 @@ const DefaultListen = "127.0.0.1:8642"
 // Engine is what a project says about the engine that runs it.
 type Engine struct {
 	State string // database: a file in the project, or a postgres:// address, which may hold a password; "" = not said
+	Key   string // encrypts the state; several with commas, the newest first; "" = not said
 	Drain time.Duration
+
+	Retention Retention
 
 	Listen          string // where the dashboard is served, "off" = nowhere
 	TLSCert, TLSKey string // files with its certificate and key, "" = without TLS
 }
 
+// Retention is how long the state keeps what it keeps for people. Zero = for ever.
+type Retention struct{ Activity, Stories, Letters, Runs, Audit, Counts time.Duration }
+
+var defaultRetention = Retention{
+	Activity: 400 * day, Stories: 30 * day, Letters: 30 * day, Runs: 400 * day, Audit: 400 * day, Counts: 1100 * day,
+}
+
+// forever in place of a length of time keeps something until a person removes it.
+const forever = "forever"
+
+// kinds are the parts of a retention by their names.
+func (r *Retention) kinds() map[string]*time.Duration {
+	return map[string]*time.Duration{
+		"activity": &r.Activity, "stories": &r.Stories, "letters": &r.Letters, "runs": &r.Runs, "audit": &r.Audit, "counts": &r.Counts,
+	}
+}
+
+func (l *loader) retention(b *body) Retention {
+	out := defaultRetention
+	v, rng, ok := b.public("retention")
+	if !ok || v == nil {
+		return out
+	}
+	m, isObject := v.(map[string]any)
+	if !isObject {
+		l.errorf(rng, "lang.wrong_type", "Wrong retention", `Write it as retention = { activity = "400d", stories = "30d", letters = "30d" }.`)
+	}
+	kinds := out.kinds()
+	names := slices.Sorted(maps.Keys(kinds))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		switch kind := kinds[name]; {
+		case kind == nil:
+			l.add(diag.Diagnostic{
+				Severity: diag.Error, Code: "lang.wrong_value", Summary: "Nothing that is kept is called " + name,
+				Detail: "retention has: " + strings.Join(names, ", ") + ".", Suggest: diag.Closest(name, names), Subject: rng.Ptr(),
+			})
+		case m[name] == forever:
+			*kind = 0
+		default:
+			*kind = l.days(m[name], rng, name, *kind)
+		}
+	}
+	return out
+}
+
+// key is a secret, since whoever has it reads what the state keeps.
+func (l *loader) key(b *body) string {
+	v, rng, ok := b.value("key")
+	if !ok || v == nil {
+		return ""
+	}
+	text, isText := v.(string)
+	if !isText {
+		l.errorf(rng, "lang.wrong_type", "A text is needed", `key is what kopru key new writes, such as env("KOPRU_KEY"), not a `+record.Kind(v)+".")
+		return ""
+	}
+	l.secret(text)
+	l.plainSecret(b.block.Body.Attributes["key"].Expr, "key")
+	return text
+}
+
 func (l *loader) engine(blocks []*hclsyntax.Block) {
-	l.project.Engine.Drain, l.project.Engine.Listen = DefaultDrain, DefaultListen
+	l.project.Engine = Engine{Drain: DefaultDrain, Listen: DefaultListen, Retention: defaultRetention}
 	for i, block := range blocks {
 		if i > 0 {
 			l.errorf(block.DefRange(), "lang.duplicate", "A second engine block",
@@ -36,7 +102,8 @@ func (l *loader) engine(blocks []*hclsyntax.Block) {
 			continue
 		}
 		b := l.body(block)
-		l.project.Engine.State = l.state(b)
+		l.project.Engine.State, l.project.Engine.Key = l.state(b), l.key(b)
+		l.project.Engine.Retention = l.retention(b)
 		l.project.Engine.Drain = b.duration("drain", DefaultDrain)
 		l.project.Engine.Listen = b.text("listen", DefaultListen)
 		l.project.Engine.TLSCert, l.project.Engine.TLSKey = b.text("tls_cert", ""), b.text("tls_key", "")
@@ -97,9 +164,10 @@ func EngineOf(dir string, opts Options) (*Project, diag.List) {
 	l.engine(blocks["engine"])
 	meant := len(l.unparsed) > 0
 	for _, block := range blocks["engine"] {
-		meant = meant || block.Body.Attributes["state"] != nil
+		meant = meant || block.Body.Attributes["state"] != nil || block.Body.Attributes["key"] != nil
 	}
-	if l.project.Engine.State != "" || !meant { // other mistakes are for others to tell
+	told := l.project.Engine.State != "" || l.project.Engine.Key != ""
+	if told || !meant { // other mistakes are for others to tell
 		l.diags = l.diags[before:]
 	}
 	l.tidy()

@@ -32,7 +32,7 @@ func (f *flow) onError(block *hclsyntax.Block) OnError {
 }
 
 // days is a length of time that may be longer than people count in hours: "7d", "1d12h".
-func (f *flow) days(v any, rng hcl.Range, name string, otherwise time.Duration) time.Duration {
+func (l *loader) days(v any, rng hcl.Range, name string, otherwise time.Duration) time.Duration {
 	text, _ := v.(string)
 	days, rest, found := strings.Cut(text, "d")
 	n, err := strconv.Atoi(days)
@@ -43,7 +43,7 @@ func (f *flow) days(v any, rng hcl.Range, name string, otherwise time.Duration) 
 	if rest != "" || n == 0 {
 		hours, err := time.ParseDuration(rest)
 		if err != nil || hours < 0 || d+hours <= 0 {
-			f.errorf(rng, "lang.wrong_value", "Not a length of time", name+` is a text such as "7d", "36h" or "1d12h".`)
+			l.errorf(rng, "lang.wrong_value", "Not a length of time", name+` is a text such as "7d", "36h" or "1d12h".`)
 			return otherwise
 		}
 		d += hours

@@ -56,7 +56,11 @@ var attributeDocs = map[string]map[string]string{
 		"retry": "{ attempts = 6, backoff = \"exponential\", initial = \"1s\", max = \"15m\" }", "then": "\"dead_letter\" or \"stop\".",
 		"park_for": "How long a parked record waits, such as \"30d\".", "park_key": "Whether later changes of a key wait behind its dead letter.",
 	},
-	"engine":     {"state": "A file, or postgres://…", "drain": "How long a stopped engine lets runs finish."},
+	"engine": {
+		"state": "A file, or postgres://…", "drain": "How long a stopped engine lets runs finish.",
+		"key": "Encrypts what the state keeps of records, such as env(\"KOPRU_KEY\").",
+		"retention": "{ activity = \"400d\", stories = \"30d\", letters = \"30d\", runs = \"400d\", audit = \"400d\", counts = \"1100d\" }, or \"forever\".",
+	},
 	"validation": {"condition": "What must be true.", "error_message": "What is said where it is not."},
 }
 

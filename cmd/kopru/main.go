@@ -128,6 +128,7 @@ func (c *cli) root() *cobra.Command {
 		c.typesCommand(),
 		c.lspCommand(),
 		c.secretCommand(),
+		c.keyCommand(),
 		c.explainCommand(),
 		c.versionCommand(),
 	)

@@ -148,38 +148,65 @@ func (c *cli) runner(ctx context.Context, p *project) (*run.Runner, *state.Store
 }
 
 func (c *cli) openState(ctx context.Context, dir string) (*state.Store, error) {
-	name, err := c.stateName(dir)
+	name, keys, err := c.stateAt(dir)
 	if err != nil {
 		return nil, err
 	}
-	return state.Open(ctx, name)
+	return state.Open(ctx, name, keys...)
 }
 
-// stateName is where the state is: what the command line says, else the project, else the environment, else the
-// project's folder.
-func (c *cli) stateName(dir string) (string, error) {
-	if c.state != "" {
-		return c.state, nil
-	}
+// stateAt is where the state is and what it is encrypted with: what the command line says, else the project, else the
+// environment, else in the project's folder, not encrypted.
+func (c *cli) stateAt(dir string) (name string, keys []state.Key, err error) {
 	opts, err := c.options()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	opts.Secret = c.secrets(dir)
 	p, diags := pipelines.EngineOf(dir, opts)
-	if diags.HasErrors() {
-		return "", c.tell(p, diags)
+	if diags.HasErrors() && c.state == "" {
+		return "", nil, c.tell(p, diags)
 	}
-	if name := p.Engine.State; name != "" {
+	text := p.Engine.Key
+	if text == "" {
+		if text, err = c.keyOfEnvironment(); err != nil {
+			return "", nil, err
+		}
+	}
+	if keys, err = state.ParseKeys(text); err != nil {
+		return "", nil, err
+	}
+	named, _ := c.env("KOPRU_STATE")
+	switch {
+	case c.state != "":
+		name = c.state
+	case p.Engine.State != "":
+		name = p.Engine.State
 		if !state.IsPostgres(name) && !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
-		return name, nil
+	case named != "":
+		name = named
+	default:
+		name = filepath.Join(dir, ".kopru", "state.db")
 	}
-	if name, _ := c.env("KOPRU_STATE"); name != "" {
-		return name, nil
+	return name, keys, nil
+}
+
+// keyOfEnvironment is what KOPRU_KEY says, else what the file has that KOPRU_KEY_FILE names.
+func (c *cli) keyOfEnvironment() (string, error) {
+	if text, _ := c.env("KOPRU_KEY"); text != "" {
+		return text, nil
 	}
-	return filepath.Join(dir, ".kopru", "state.db"), nil
+	name, _ := c.env("KOPRU_KEY_FILE")
+	if name == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("KOPRU_KEY_FILE: %w", err)
+	}
+	return string(text), nil
 }
 
 func (c *cli) newHost(dir string, log *slog.Logger) *host.Host {

@@ -78,6 +78,7 @@ func (c *cli) runOnce(ctx context.Context, p *project, picked []*pipelines.Pipel
 	}
 	err = scheduler.RunOnce(ctx, pipelineNames(picked))
 	runner.Drain()
+	sweep(ctx, p.log, store, p.Engine.Retention)
 	stopErr := stop(ctx, scheduler, p.Engine.Drain)
 	if err != nil && len(done.byName) == 0 {
 		return err

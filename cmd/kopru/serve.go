@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"sync"
@@ -75,10 +77,40 @@ func (c *cli) serve(ctx context.Context, p *project, names []string, runner *run
 		}
 		shown <- err
 	}()
+	tidied := make(chan struct{})
+	go func() {
+		defer close(tidied)
+		s.tidy(ctx, store)
+	}()
 	s.watch(ctx, seen, hangup)
+	end()
+	<-tidied
 	runner.Drain()
 	err = stop(ctx, s.scheduler, s.current().project.Engine.Drain)
 	return errors.Join(<-shown, err)
+}
+
+// tidy removes what was kept long enough, whenever it is time.
+func (s *server) tidy(ctx context.Context, store *state.Store) {
+	for {
+		sweep(ctx, s.project.log, store, s.current().project.Engine.Retention)
+		select {
+		case <-time.After(time.Minute):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func sweep(ctx context.Context, log *slog.Logger, store *state.Store, keep pipelines.Retention) {
+	removed, err := store.Sweep(ctx, state.Retention(keep))
+	maps.DeleteFunc(removed, func(_ string, n int64) bool { return n == 0 })
+	if len(removed) > 0 {
+		log.Info("what was kept long enough was removed", "rows", removed)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Warn("what was kept long enough could not all be removed; it will be tried again", "error", err)
+	}
 }
 
 func (s *server) current() *generation {

@@ -250,6 +250,13 @@ CREATE TABLE IF NOT EXISTS halts (
   who      TEXT NOT NULL
 );
 
+-- What is done from time to time by one node: when it is next, and how far it came.
+CREATE TABLE IF NOT EXISTS sweeps (
+  name  TEXT PRIMARY KEY,
+  due   BIGINT NOT NULL,
+  place BIGINT NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS users (
   name     TEXT PRIMARY KEY,
   role     TEXT NOT NULL,

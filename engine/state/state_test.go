@@ -48,6 +48,7 @@ var conformance = map[string]func(*testing.T, *state.Store){
 	"giving way":      testGivingWay,
 	"announcements":   testAnnouncements,
 	"cursors":         testCursors,
+	"sweep":           testSweep,
 }
 
 func TestSQLite(t *testing.T) {
