@@ -125,21 +125,30 @@ func TestEngine(t *testing.T) {
 	t.Parallel()
 	p := load(t, `
 env STATE=postgres://kopru:pass%20word-1@db/kopru?sslpassword=other-word
+env KEY=a-key,another
 -- main.hcl --
 engine {
-  state = env("STATE")
-  drain = "90s"
+  state     = env("STATE")
+  key       = env("KEY")
+  drain     = "90s"
+  retention = { stories = "1d12h", audit = "forever" }
 }
 `)
 	if p.Engine.State != "postgres://kopru:pass%20word-1@db/kopru?sslpassword=other-word" || p.Engine.Drain != 90*time.Second {
 		t.Errorf("%+v", p.Engine)
 	}
-	for _, secret := range []string{"pass word-1", "pass%20word-1", "other-word"} {
+	for _, secret := range []string{"pass word-1", "pass%20word-1", "other-word", "a-key,another"} {
 		if !slices.Contains(p.Secrets, secret) {
 			t.Errorf("%q is not known as a secret", secret)
 		}
 	}
-	if p := load(t, "\n-- main.hcl --\nlocals {}\n"); p.Engine != (pipelines.Engine{Drain: pipelines.DefaultDrain, Listen: pipelines.DefaultListen}) {
-		t.Errorf("without an engine block: %+v", p.Engine)
+	plain := load(t, "\n-- main.hcl --\nlocals {}\n").Engine
+	if plain != (pipelines.Engine{Drain: pipelines.DefaultDrain, Listen: pipelines.DefaultListen, Retention: plain.Retention}) {
+		t.Errorf("without an engine block: %+v", plain)
+	}
+	want := plain.Retention
+	want.Stories, want.Audit = 36*time.Hour, 0
+	if p.Engine.Key != "a-key,another" || p.Engine.Retention != want || plain.Retention.Audit == 0 {
+		t.Errorf("%+v, without an engine block %+v", p.Engine, plain.Retention)
 	}
 }

@@ -58,7 +58,7 @@ var attributeDocs = map[string]map[string]string{
 	},
 	"engine": {
 		"state": "A file, or postgres://…", "drain": "How long a stopped engine lets runs finish.",
-		"key": "Encrypts what the state keeps of records, such as env(\"KOPRU_KEY\").",
+		"key":       "Encrypts what the state keeps of records, such as env(\"KOPRU_KEY\").",
 		"retention": "{ activity = \"400d\", stories = \"30d\", letters = \"30d\", runs = \"400d\", audit = \"400d\", counts = \"1100d\" }, or \"forever\".",
 	},
 	"validation": {"condition": "What must be true.", "error_message": "What is said where it is not."},

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// ErrKey: the state is encrypted, and not with a key that was given.
+// ErrKey is that of a state which is encrypted, and not with a key that was given.
 var ErrKey = errors.New("the key does not fit")
 
 // Key encrypts what the state keeps of records.
@@ -95,9 +95,9 @@ func box(key []byte) cipher.AEAD {
 // mac is a digest of parts that nobody can make without the lookup key.
 func (s *seal) mac(purpose, text string) []byte {
 	h := hmac.New(sha256.New, s.lookup)
-	h.Write([]byte(purpose)) //nolint:errcheck // a hash never fails
-	h.Write([]byte{0})       //nolint:errcheck
-	h.Write([]byte(text))    //nolint:errcheck
+	h.Write([]byte(purpose))
+	h.Write([]byte{0})
+	h.Write([]byte(text))
 	return h.Sum(nil)
 }
 
@@ -240,7 +240,8 @@ func (s *seal) setLookup(lookup []byte) {
 
 func (s *Store) vault(ctx context.Context, in interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}) (value []byte, err error) {
+},
+) (value []byte, err error) {
 	err = scanAll(ctx, in, s.rebind("SELECT value FROM vault WHERE name = ?"), []any{lookupName},
 		func(rows *sql.Rows) error { return rows.Scan(&value) })
 	return value, err
