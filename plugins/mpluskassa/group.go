@@ -42,7 +42,7 @@ func (c *client) findGroups(ctx context.Context, q sdk.Query) ([]map[string]any,
 	return c.groups(ctx)
 }
 
-// placed tells groups that changed where in the tree they stand now.
+// placed tells groups that changed where in the tree they stand now. Those below them come too: their paths changed.
 func (c *client) placed(ctx context.Context, s sequence, rows []row) ([]made, error) {
 	all, err := c.groups(ctx)
 	if err != nil {
@@ -52,11 +52,43 @@ func (c *client) placed(ctx context.Context, s sequence, rows []row) ([]made, er
 	for _, g := range all {
 		places[plain(g["groupNumber"])] = g
 	}
-	return c.rowsWith(s, rows, func(fields map[string]any) {
+	place := func(fields map[string]any) {
 		if g := places[plain(fields["groupNumber"])]; g != nil {
 			fields["path"], fields["parent"] = g["path"], g["parent"]
 		}
-	}), nil
+	}
+	out := c.rowsWith(s, rows, place)
+	below := under(all, rows, s.id)
+	if len(below) == 0 {
+		return out, nil
+	}
+	s.extra = map[string]any{"groupNumbers": below}
+	last := &out[len(out)-1] // what is below goes with it, and moves no marker
+	_, err = c.walk(ctx, s, 1, func(rows []row) error {
+		for _, m := range c.rowsWith(s, rows, place) {
+			last.records = append(last.records, m.records...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// under are the numbers of the groups that stand below one of the rows and are none of them.
+func under(all []map[string]any, rows []row, id string) []any {
+	changed := map[string]bool{}
+	for _, r := range rows {
+		changed[r.value(id)] = true
+	}
+	var out []any
+	moved := map[string]bool{}
+	for _, g := range all { // those above come first
+		number, parent := plain(g["groupNumber"]), plain(g["parentGroupNumber"])
+		moved[number] = changed[number] || moved[parent]
+		if moved[number] && !changed[number] {
+			out = append(out, g["groupNumber"])
+		}
+	}
+	return out
 }
 
 // writeGroup makes or changes a group; `parent` says by its path where it stands.

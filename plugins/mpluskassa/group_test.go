@@ -58,6 +58,36 @@ func TestGroupsAreFoundInTheirTree(t *testing.T) {
 	}
 }
 
+// TestGroupsBelowAChangedOneComeToo: their paths changed with its name, though they did not.
+func TestGroupsBelowAChangedOneComeToo(t *testing.T) {
+	t.Parallel()
+	till := newTill(t)
+	withGroups(till)
+	changed := func(number, marker int, name string) string {
+		return el("changedArticleGroups", el("groupNumber", number), el("syncMarker", marker), el("name", name), el("text"), el("sortOrder", 1))
+	}
+	till.answers["getArticleGroupChanges"] = func(r *node) string {
+		rows := ""
+		switch from, number := r.child("request").value("syncMarker"), r.child("request").value("groupNumbers"); {
+		case number == "" && from == "5":
+			rows = changed(3, 9, "Kleding")
+		case number == "4" && from == "1":
+			rows = changed(4, 2, "Truien")
+		}
+		return soap("GetArticleGroupChangesResponse", el("changedArticleGroupList", rows))
+	}
+	till.answer("getCurrentSyncMarkers", "getCurrentSyncMarkersResponse", el("articleGroupSyncMarker", 9))
+	c := till.open(t, nil)
+	var got reading
+	end, err := c.Read(t.Context(), sdk.ReadRequest{Entity: "article_group", Cursor: "5", BatchSize: 10}, got.emit)
+	if err != nil || got.keys() != "3 4" || end != "10" {
+		t.Fatal(got.keys(), end, err)
+	}
+	if p := payload(t, got.records[1]); p["path"] != "Webshop > Kleding > Truien" {
+		t.Errorf("%v", p)
+	}
+}
+
 func TestGroupsArePutWhereTheyBelong(t *testing.T) {
 	t.Parallel()
 	till := newTill(t)

@@ -138,7 +138,7 @@ func requestTypes() schema {
 			f("sortOrder", number, 0, ""), f("parentGroupNumber", number, 0, ""),
 		},
 		"getArticleGroupChanges":        request("GetArticleGroupChangesRequest"),
-		"GetArticleGroupChangesRequest": markers(),
+		"GetArticleGroupChangesRequest": append(markers(), each("groupNumbers", "", number, 0, "")),
 		"getEmployees":                  request("getEmployeesRequest"),
 		"getEmployeesRequest":           markers(each("employeeNumbers", "", long, 0, "")),
 	}
