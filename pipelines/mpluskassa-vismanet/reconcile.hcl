@@ -34,11 +34,12 @@ reconcile "orders" {
     }]
   }
 
-  # Orders that were booked as invoices; those made of sales orders have no reference of the till, and those of a day's
-  # receipts are no orders.
+  # Orders that were booked as invoices. Those made of sales orders have that one's reference of the customer, if any, in
+  # both fields, and those of a day's receipts are no orders.
   target "customer_invoice" {
     connection = vismanet.books
-    keep       = coalesce(record.externalReference, "none") != "none" && length(regexall("^Z[0-9]+-[0-9-]{10}/", record.externalReference)) == 0
+    keep = (coalesce(record.externalReference, "none") != "none" && record.externalReference != record.customerRefNumber &&
+    length(regexall("^Z[0-9]+-[0-9-]{10}/", record.externalReference)) == 0)
     key        = trimsuffix(record.externalReference, "-C")
     day        = record.documentDate
     amount     = record.amountInCurrency
@@ -50,7 +51,7 @@ reconcile "orders" {
 
   target "credit_note" {
     connection = vismanet.books
-    keep       = coalesce(record.externalReference, "none") != "none"
+    keep       = coalesce(record.externalReference, "none") != "none" && record.externalReference != record.customerRefNumber
     key        = trimsuffix(record.externalReference, "-C")
     day        = record.documentDate
     amount     = -record.amountInCurrency
