@@ -83,6 +83,16 @@ func (s *Server) renderItemCategories(i *item) []object {
 	return out
 }
 
+func (s *Server) controlCategories() []object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]object, 0, len(s.books.categories))
+	for _, c := range s.books.categories {
+		out = append(out, object{"id": c.id, "parent": c.parent, "description": c.description, "sortOrder": c.order})
+	}
+	return out
+}
+
 // controlPutCategory makes a category or changes one, as people do on screen.
 func (s *Server) controlPutCategory(r *http.Request) (any, error) {
 	v, err := readControl(r, controlCategory)

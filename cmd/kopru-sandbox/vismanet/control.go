@@ -29,6 +29,7 @@ func (s *Server) Control() http.Handler {
 		"DELETE /tokens":            func(*http.Request) (any, error) { s.tokens.revoke(); return nil, nil },
 		"POST /items":               s.controlAddItem,
 		"PATCH /items/{number}":     s.controlChangeItem,
+		"GET /categories":           func(*http.Request) (any, error) { return s.controlCategories(), nil },
 		"PUT /categories/{id}":      s.controlPutCategory,
 		"GET /attributes":           func(*http.Request) (any, error) { return s.controlAttributes(), nil },
 		"PATCH /customers/{number}": s.controlChangeCustomer,
