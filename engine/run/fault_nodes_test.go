@@ -84,7 +84,10 @@ func (c *cluster) live() {
 	if c.items {
 		c.bringItems()
 	}
-	for c.backfill.Load() && c.backfilled("b").Open() {
+	for c.backfill.Load() && c.backfilled("b").Open() { // one that failed waits for a person to take it up again
+		if err := c.runner.Store.ResumeBackfill(ctx, "b"); err != nil {
+			c.t.Fatal(err)
+		}
 		if err := c.runner.Backfill(ctx, c.project.Pipelines[0], "b"); err != nil {
 			c.t.Fatal(err)
 		}
