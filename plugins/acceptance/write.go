@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -323,6 +324,11 @@ func (t *trial) freeText(s sample) string {
 		if _, isText := s.fields[f.GetName()].(string); isText && s.match[f.GetName()] == nil && len(f.GetValues()) == 0 &&
 			f.GetReferences() == "" && f.GetType() == protocol.FieldType_FIELD_TYPE_STRING {
 			return f.GetName()
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.fields)) { // which a target with open fields need not describe
+		if _, isText := s.fields[name].(string); isText && s.match[name] == nil && t.entity.GetOpenFields() && len(t.entity.GetFields()) == 0 {
+			return name
 		}
 	}
 	t.skip("the specification creates no text field beside those it matches by")
