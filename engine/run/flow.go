@@ -90,13 +90,22 @@ func (e *execution) run(ctx context.Context, source Stream, again []int64) error
 }
 
 // laneCount is how many records may be under way at once: as many as the busiest connection allows, and three times as
-// many that meanwhile wait for the disk or for their turn, so that its calls never do.
+// many that meanwhile wait for the disk or for their turn, so that its calls never do. Where look-ups are asked together,
+// as many as fill two of these.
 func (e *execution) laneCount() int {
-	n := 1
+	n, together := 1, 0
 	for _, c := range e.conns {
 		n = max(n, cap(c.slots))
 	}
-	return 4*n + 2
+	for _, step := range e.pipeline.Steps {
+		switch s := step.(type) {
+		case *pipelines.Lookup:
+			together = max(together, int(s.Schema.GetLookupBatch()))
+		case *pipelines.Sink:
+			together = max(together, int(s.Schema.GetLookupBatch()))
+		}
+	}
+	return max(4*n+2, 2*together)
 }
 
 func (f *flow) readAll(ctx context.Context, again []int64) {

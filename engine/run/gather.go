@@ -2,10 +2,12 @@ package run
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
 // gather lets records ask the database together: questions that come while one is under way are asked as one when it is
@@ -68,7 +70,11 @@ type askings struct {
 	links     map[*pipelines.Sink]*gather[string, state.Link]
 	intents   map[*pipelines.Sink]*gather[string, state.Intent]
 	announced *gather[state.Intent, state.Claim]
+	lookups   map[lookedUp]*gather[*protocol.Query, answer] // where a system answers several at once
 }
+
+// lookedUp is what questions to a system are about.
+type lookedUp struct{ address, entity string }
 
 func (e *execution) askings() askings {
 	a := askings{
@@ -77,7 +83,14 @@ func (e *execution) askings() askings {
 			return e.store.Announce(ctx, intents, e.node)
 		}),
 	}
+	a.lookups = map[lookedUp]*gather[*protocol.Query, answer]{}
 	for _, step := range e.pipeline.Steps {
+		switch s := step.(type) {
+		case *pipelines.Lookup:
+			e.lookupsOf(a.lookups, s.Connection, s.Schema)
+		case *pipelines.Sink:
+			e.lookupsOf(a.lookups, s.Connection, s.Schema)
+		}
 		if s, ok := step.(*pipelines.Sink); ok && !s.Schema.GetAppendOnly() {
 			a.links[s] = gathering(e, listed(func(ctx context.Context, keys []string) (map[string]state.Link, error) {
 				return e.store.Links(ctx, s.Scope, keys)
@@ -88,6 +101,26 @@ func (e *execution) askings() askings {
 		}
 	}
 	return a
+}
+
+// lookupsOf lets records ask a system together where it answers several questions with one call.
+func (e *execution) lookupsOf(all map[lookedUp]*gather[*protocol.Query, answer], def *pipelines.Connection, schema *protocol.Entity) {
+	most := int(schema.GetLookupBatch())
+	of := lookedUp{def.Address(), schema.GetName()}
+	if most < 2 || all[of] != nil {
+		return
+	}
+	all[of] = &gather[*protocol.Query, answer]{ask: func(ctx context.Context, queries []*protocol.Query) ([]answer, error) {
+		answers := make([]answer, 0, len(queries))
+		for part := range slices.Chunk(queries, most) {
+			some, err := e.lookups(ctx, def, of.entity, part)
+			if err != nil {
+				return nil, err
+			}
+			answers = append(answers, some...)
+		}
+		return answers, nil
+	}}
 }
 
 // gathering asks a database that may be away for a while.

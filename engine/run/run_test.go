@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -346,5 +347,30 @@ func TestTwoRunsAtOnceAreRefused(t *testing.T) {
 	}
 	if _, err := b.runner.Run(context.Background(), b.project.Pipelines[0]); err == nil || !strings.Contains(err.Error(), "under way") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Questions that come while one is under way are asked together, where the system can answer them so.
+func TestLooksUpTogether(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, orders)
+	for i := range 100 {
+		b.system.put(fmt.Sprint("o", i), map[string]any{
+			"ref": fmt.Sprint("o", i), "version": record.Int(1), "total": record.Int(1), "email": fmt.Sprintf("c%d@example.test", i),
+		})
+	}
+	var first sync.Once
+	b.system.fault = func(op, entity string) fault {
+		if op == "lookup" && entity == "customer" {
+			first.Do(func() { time.Sleep(50 * time.Millisecond) }) // meanwhile others come
+		}
+		return none
+	}
+	s := b.run()
+	if s.Records.Delivered != 100 || s.Sinks["customer"].Created != 100 {
+		t.Errorf("%+v", s)
+	}
+	if b.system.looks < 200 || b.system.lookCalls >= b.system.looks {
+		t.Errorf("%d questions in %d calls", b.system.looks, b.system.lookCalls)
 	}
 }

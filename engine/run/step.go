@@ -170,27 +170,70 @@ func foundFields(s *pipelines.Lookup, found *protocol.Found) (map[string]any, er
 	return fields, nil
 }
 
-// lookup asks one question, with retries while the system is unwell.
-func (e *execution) lookup(ctx context.Context, def *pipelines.Connection, entity string, q *protocol.Query) ([]*protocol.Found, error) {
-	conn := e.conns[def.Address()]
-	var found []*protocol.Found
-	err := retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
-		return conn.call(ctx, opLookup, func(ctx context.Context) error {
-			hits, err := conn.Lookup(ctx, entity, []*protocol.Query{q})
+// lookup asks one question, with retries while the system is unwell. Where the system answers several at once, those that
+// come while others are under way are asked together.
+func (e *execution) lookup(ctx context.Context, def *pipelines.Connection, entity string, q *protocol.Query) (found []*protocol.Found, err error) {
+	together := e.asks.lookups[lookedUp{def.Address(), entity}]
+	err = retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
+		var a answer
+		if together == nil {
+			answers, err := e.lookups(ctx, def, entity, []*protocol.Query{q})
 			if err != nil {
 				return err
 			}
-			if len(hits) != 1 {
-				return invalid("connector.bad_answer", "%s answered %d results for one query", def.Address(), len(hits))
-			}
-			found = hits[0].GetFound()
-			if err := host.AsError(hits[0].GetFailure(), hits[0].GetExchanges()); err != nil {
-				return err
-			}
-			return exact(def.Address(), entity, q, found)
-		})
+			a = answers[0]
+		} else if a, err = together.one(ctx, q); err != nil {
+			return err
+		}
+		found = a.found
+		return a.err
 	})
 	return found, err
+}
+
+// answer is what one query found, or why it has no answer.
+type answer struct {
+	found []*protocol.Found
+	err   error
+}
+
+// lookups asks a system several questions with one call. That the system is unwell is the business of all of them.
+func (e *execution) lookups(ctx context.Context, def *pipelines.Connection, entity string, queries []*protocol.Query) ([]answer, error) {
+	conn := e.conns[def.Address()]
+	answers := make([]answer, len(queries))
+	var unwell error
+	err := conn.call(ctx, opLookup, func(ctx context.Context) error {
+		unwell = nil
+		hits, err := conn.Lookup(ctx, entity, queries)
+		if err != nil {
+			return err
+		}
+		if len(hits) != len(queries) {
+			return invalid("connector.bad_answer", "%s answered %d results for %d queries", def.Address(), len(hits), len(queries))
+		}
+		failures := 0
+		for i, h := range hits {
+			failed := host.AsError(h.GetFailure(), h.GetExchanges())
+			answers[i] = answer{found: h.GetFound(), err: failed}
+			if failed == nil {
+				answers[i].err = exact(def.Address(), entity, queries[i], h.GetFound())
+				continue
+			}
+			failures++
+			if unwell == nil || isClass(failed, protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED) ||
+				isClass(failed, protocol.FailureClass_FAILURE_CLASS_AUTH) {
+				unwell = failed
+			}
+		}
+		if failures < len(hits) && isClass(unwell, protocol.FailureClass_FAILURE_CLASS_TRANSIENT) {
+			unwell = nil // some were answered, so the system is there
+		}
+		return unwell
+	})
+	if err != nil && !errors.Is(err, unwell) {
+		return nil, err
+	}
+	return answers, nil // each with its own end
 }
 
 func (e *execution) transform(ctx context.Context, s *pipelines.Transform, it *item, vms scripts) error {

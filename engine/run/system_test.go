@@ -25,17 +25,18 @@ import (
 // system is a made-up business system: a feed of changes to read and tables to write to, exact and in memory. It
 // misbehaves when its fault function says so.
 type system struct {
-	mu     sync.Mutex
-	feed   []change
-	latest map[string]string // payload of a key's last change
-	tables map[string][]*row
-	index  map[string][]*row // by entity, and id or ref
-	writes []string          // "create sale 7", in order
-	looks  int
-	nextID int
-	page   int               // records a batch, 0 = what is asked for
-	blind  bool              // gives no cursors within a range
-	lost   *protocol.Failure // what it says about a cursor
+	mu        sync.Mutex
+	feed      []change
+	latest    map[string]string // payload of a key's last change
+	tables    map[string][]*row
+	index     map[string][]*row // by entity, and id or ref
+	writes    []string          // "create sale 7", in order
+	looks     int
+	lookCalls int
+	nextID    int
+	page      int               // records a batch, 0 = what is asked for
+	blind     bool              // gives no cursors within a range
+	lost      *protocol.Failure // what it says about a cursor
 
 	fault func(op, entity string) fault
 }
@@ -242,13 +243,19 @@ func (s *system) Lookup(ctx context.Context, entity string, queries []*protocol.
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if f := s.misbehave("lookup", entity); f != none {
-		return nil, host.AsError(f.failure(), exchanged)
+	out := make([]*protocol.Hits, len(queries))
+	for i := range queries {
+		if f := s.misbehave("lookup", entity); f != none {
+			out[i] = &protocol.Hits{Failure: f.failure(), Exchanges: exchanged}
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]*protocol.Hits, len(queries))
+	s.lookCalls++
 	for i, q := range queries {
+		if out[i] != nil {
+			continue
+		}
 		s.looks++
 		out[i] = &protocol.Hits{}
 		match, _ := record.DecodeObject(q.GetMatch())
@@ -336,12 +343,13 @@ func (catalog) Manifest(string) (*protocol.Manifest, error) {
 			Incremental: true, Concurrency: 4,
 		}
 	}
-	order := entity("order")
+	order, customer, item := entity("order"), entity("customer"), entity("item")
+	customer.LookupBatch, item.LookupBatch = 5, 5
 	order.Fields = []*protocol.Field{{Name: "email", Type: protocol.FieldType_FIELD_TYPE_STRING, Pii: true}}
 	log := &protocol.Entity{Name: "log", OpenFields: true, CanCreate: true, AppendOnly: true}
 	return &protocol.Manifest{
 		Name: "fake", Version: "1.0.0",
-		Entities: []*protocol.Entity{order, entity("customer"), entity("item"), entity("sale"), log},
+		Entities: []*protocol.Entity{order, customer, item, entity("sale"), log},
 	}, nil
 }
 

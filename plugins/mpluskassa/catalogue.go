@@ -42,17 +42,21 @@ func newPeople() *catalogue {
 // personal are the fields that a relation is looked up by.
 var personal = []string{"extRelationId", "email", "relationCode"}
 
-// find returns the numbers of the things whose field has the value.
-func (k *catalogue) find(ctx context.Context, c *client, field string, value any) ([]string, error) {
-	if strings.TrimSpace(plain(value)) == "" {
-		return nil, badMatch("article", "articleNumber, sku, pluNumber, extArticleId or barcode")
+// find returns the numbers of the things that are filed under one of the keys.
+func (k *catalogue) find(ctx context.Context, c *client, keys ...string) ([]string, error) {
+	if len(keys) == 0 {
+		return nil, nil
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.follow(ctx, c); err != nil {
 		return nil, err
 	}
-	return slices.Clone(k.numbers[filedAs(field, value)]), nil
+	var out []string
+	for _, key := range keys {
+		out = append(out, k.numbers[key]...)
+	}
+	return out, nil
 }
 
 // follow brings the catalogue up to date. When the markers went back it starts anew.

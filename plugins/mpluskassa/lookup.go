@@ -12,20 +12,22 @@ import (
 
 // Lookup finds records by id or by fields. MplusKASSA searches loosely: whatever it finds is compared here.
 func (c *connection) Lookup(ctx context.Context, entity string, q sdk.Query) ([]sdk.Found, error) {
-	if q.ID == "" && len(q.Match) == 0 {
-		return nil, sdk.Invalid("mpluskassa.bad_query", "nothing to look %s up by", entity)
-	}
-	rows, idOf, err := c.candidates(ctx, entity, q)
+	answers, err := c.LookupBatch(ctx, entity, []sdk.Query{q})
 	if err != nil {
 		return nil, err
 	}
+	return answers[0].Found, answers[0].Err
+}
+
+// pick keeps the rows that are what is asked for.
+func pick(q sdk.Query, rows []map[string]any, idOf func(map[string]any) string) []sdk.Found {
 	var out []sdk.Found
 	for _, r := range rows {
 		if id := idOf(r); (q.ID == "" || q.ID == id) && equals(r, q.Match) {
 			out = append(out, sdk.Found{ID: id, Fields: r})
 		}
 	}
-	return out, nil
+	return out
 }
 
 // candidates are records that may be what is asked for.
@@ -39,12 +41,6 @@ func (c *connection) candidates(ctx context.Context, entity string, q sdk.Query)
 	case "order":
 		rows, err = c.findOrders(ctx, orElse(q.ID, q.Match["orderId"]), plain(q.Match["extOrderId"]))
 		return rows, by("orderId"), err
-	case "relation":
-		rows, err = c.findRelations(ctx, orElse(q.ID, q.Match["relationNumber"]), q.Match)
-		return rows, by("relationNumber"), err
-	case "article":
-		rows, err = c.findArticles(ctx, orElse(q.ID, q.Match["articleNumber"]), q.Match)
-		return rows, by("articleNumber"), err
 	case "product":
 		rows, err = c.findProducts(ctx, orElse(q.ID, q.Match["productNumber"]), q.Match)
 		return rows, by("productNumber"), err
@@ -54,9 +50,6 @@ func (c *connection) candidates(ctx context.Context, entity string, q sdk.Query)
 	case "article_group":
 		rows, err = c.findGroups(ctx, q)
 		return rows, by("groupNumber"), err
-	case "stock":
-		rows, err = c.findStock(ctx, q)
-		return rows, stockID, err
 	}
 	if l, ok := lists()[entity]; ok {
 		rows, err = c.rowsOf(ctx, l.operation, nil)
@@ -103,25 +96,6 @@ func (c *client) one(ctx context.Context, name string, request map[string]any, w
 	return found, nil
 }
 
-// findRelations asks by number, else by what tells relations apart. MplusKASSA's own search answers with one relation
-// only, takes a part of a word for the whole, and blanks around an address for a part of it.
-func (c *connection) findRelations(ctx context.Context, number string, match map[string]any) ([]map[string]any, error) {
-	if number != "" {
-		return c.numbered(ctx, "getRelations", "relationNumbers", number)
-	}
-	for _, field := range personal {
-		if strings.TrimSpace(plain(match[field])) == "" {
-			continue
-		}
-		numbers, err := c.people.find(ctx, c.client, field, match[field])
-		if err != nil || len(numbers) == 0 {
-			return nil, err
-		}
-		return c.rowsOf(ctx, "getRelations", map[string]any{"relationNumbers": numberList(numbers)})
-	}
-	return nil, badMatch("relation", "relationNumber, extRelationId, email or relationCode")
-}
-
 // numbered asks a list for one number.
 func (c *client) numbered(ctx context.Context, operation, field, number string) ([]map[string]any, error) {
 	if !isWhole(number) {
@@ -159,7 +133,7 @@ func (c *connection) findProducts(ctx context.Context, number string, match map[
 			return nil, badMatch("product", "productNumber or description")
 		}
 		var numbers []string
-		numbers, err = c.catalogue.find(ctx, c.client, "description", match["description"])
+		numbers, err = c.catalogue.find(ctx, c.client, filedAs("description", match["description"]))
 		if err == nil && len(numbers) > 0 {
 			out, err = c.rowsOf(ctx, "getProducts", map[string]any{"productNumbers": numberList(numbers)})
 		}
@@ -168,93 +142,6 @@ func (c *connection) findProducts(ctx context.Context, number string, match map[
 		c.complement(p)
 	}
 	return out, err
-}
-
-func (c *connection) findArticles(ctx context.Context, number string, match map[string]any) ([]map[string]any, error) {
-	var products []map[string]any
-	var err error
-	sku := strings.TrimSpace(plain(match["sku"]))
-	plu := strings.TrimSpace(plain(match["pluNumber"]))
-	switch {
-	case number != "":
-		products, err = c.numbered(ctx, "getProducts", "articleNumbers", number)
-	case plu != "":
-		products, err = c.byPlu(ctx, plu)
-	case sku != "":
-		products, err = c.bySku(ctx, sku)
-	default:
-		field := skuBarcode
-		if plain(match[skuExt]) != "" {
-			field = skuExt
-		}
-		products, err = c.byCatalogue(ctx, field, match[field])
-	}
-	var out []map[string]any
-	seen := map[string]bool{} // one may be found in two ways
-	for _, p := range products {
-		for _, a := range c.articlesOf(p) {
-			if n := plain(a["articleNumber"]); !seen[n] {
-				seen[n] = true
-				out = append(out, a)
-			}
-		}
-	}
-	return out, err
-}
-
-func (c *client) byPlu(ctx context.Context, plu string) ([]map[string]any, error) {
-	return c.rowsOf(ctx, "getProducts", map[string]any{"pluNumbers": []any{map[string]any{"text": plu}}})
-}
-
-func (c *connection) byCatalogue(ctx context.Context, field string, value any) ([]map[string]any, error) {
-	numbers, err := c.catalogue.find(ctx, c.client, field, value)
-	if err != nil || len(numbers) == 0 {
-		return nil, err
-	}
-	return c.rowsOf(ctx, "getProducts", map[string]any{"articleNumbers": numberList(numbers)})
-}
-
-// bySku asks for what may have the sku: an article number counts as one where the article has no PLU number.
-func (c *connection) bySku(ctx context.Context, sku string) ([]map[string]any, error) {
-	switch c.sku {
-	case skuExt, skuBarcode:
-		return c.byCatalogue(ctx, c.sku, sku)
-	case skuArticle:
-		return c.numbered(ctx, "getProducts", "articleNumbers", sku)
-	}
-	products, err := c.byPlu(ctx, sku)
-	if err != nil || c.sku == skuPlu || !isWhole(sku) {
-		return products, err
-	}
-	numbered, err := c.numbered(ctx, "getProducts", "articleNumbers", sku)
-	return append(products, numbered...), err
-}
-
-func (c *client) findStock(ctx context.Context, q sdk.Query) ([]map[string]any, error) {
-	branch, article, _ := strings.Cut(q.ID, "/")
-	if q.ID == "" {
-		branch, article = plain(q.Match["branchNumber"]), plain(q.Match["articleNumber"])
-	}
-	if !isWhole(branch) || !isWhole(article) {
-		return nil, badMatch("stock", "branchNumber and articleNumber")
-	}
-	number, _ := whole(branch) // it is one
-	a, err := c.call(ctx, "getStock", map[string]any{"request": map[string]any{
-		"branchNumber": record.Number(branch), "articleNumbers": numberList([]string{article}),
-	}})
-	if err != nil {
-		return nil, err
-	}
-	var out []map[string]any
-	nodes, _ := c.listOf("getStock").rows(a.node)
-	for _, n := range nodes {
-		fields, err := c.stockOf(n, number)
-		if err != nil {
-			return nil, sdk.Fatal("mpluskassa.bad_answer", "the stock of article %s can't be read: %v", article, err)
-		}
-		out = append(out, fields)
-	}
-	return out, nil
 }
 
 // ---- comparing

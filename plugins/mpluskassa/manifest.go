@@ -125,7 +125,7 @@ func customFieldsField() *protocol.Field {
 
 func relationEntity(s schema) *protocol.Entity {
 	return &protocol.Entity{
-		Name: "relation", IdField: "relationNumber", Fields: s.described("Relation"), Concurrency: 2,
+		Name: "relation", IdField: "relationNumber", Fields: s.described("Relation"), Concurrency: 2, LookupBatch: lookupBatch,
 		Description: "Customers and suppliers.",
 		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
 	}
@@ -133,7 +133,7 @@ func relationEntity(s schema) *protocol.Entity {
 
 func articleEntity(s schema) *protocol.Entity {
 	return &protocol.Entity{
-		Name: "article", IdField: "articleNumber", Fields: articleFields(s), Concurrency: 2,
+		Name: "article", IdField: "articleNumber", Fields: articleFields(s), Concurrency: 2, LookupBatch: lookupBatch,
 		Description: "What is sold, stocked and ordered; sizes and colours of one product are articles each.",
 		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
 	}
@@ -164,7 +164,7 @@ func stockEntity(s schema) *protocol.Entity {
 		sdk.Field("reference", protocol.FieldType_FIELD_TYPE_STRING, "Reference of the change.", sdk.Writable),
 		sdk.Field("employeeNumber", protocol.FieldType_FIELD_TYPE_INTEGER, "Employee the change stands under.", sdk.Writable))
 	return &protocol.Entity{
-		Name: "stock", Fields: fields, Concurrency: 2,
+		Name: "stock", Fields: fields, Concurrency: 2, LookupBatch: lookupBatch,
 		Description: `Stock per branch and article; its id is "branch/article".`,
 		CanRead:     true, Incremental: true, CanLookup: true, CanCreate: true, CanUpdate: true,
 		SourceOptions: []*protocol.Attribute{branch}, SinkOptions: []*protocol.Attribute{employee},

@@ -358,7 +358,7 @@ func (c *connection) toAmount(ctx context.Context, fields map[string]any) error 
 	if fields["amount"] = free; c.setsFree && c.freeIsNet {
 		return nil
 	}
-	rows, err := c.findStock(ctx, sdk.Query{ID: stockID(fields)})
+	rows, err := c.stocks(ctx, plain(fields["branchNumber"]), []string{plain(fields["articleNumber"])})
 	if err != nil || len(rows) == 0 {
 		return err
 	}

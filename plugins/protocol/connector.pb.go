@@ -708,6 +708,8 @@ type Entity struct {
 	Concurrency   int32        `protobuf:"varint,13,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
 	SourceOptions []*Attribute `protobuf:"bytes,14,rep,name=source_options,json=sourceOptions,proto3" json:"source_options,omitempty"`
 	SinkOptions   []*Attribute `protobuf:"bytes,15,rep,name=sink_options,json=sinkOptions,proto3" json:"sink_options,omitempty"`
+	// How many queries of one Lookup the system answers together, with fewer calls than one each; 0 = 1.
+	LookupBatch   int32 `protobuf:"varint,16,opt,name=lookup_batch,json=lookupBatch,proto3" json:"lookup_batch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -845,6 +847,13 @@ func (x *Entity) GetSinkOptions() []*Attribute {
 		return x.SinkOptions
 	}
 	return nil
+}
+
+func (x *Entity) GetLookupBatch() int32 {
+	if x != nil {
+		return x.LookupBatch
+	}
+	return 0
 }
 
 type Field struct {
@@ -2929,7 +2938,7 @@ const file_connector_proto_rawDesc = "" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x12\x18\n" +
 	"\aexample\x18\a \x01(\tR\aexample\x12\x16\n" +
 	"\x06values\x18\b \x03(\tR\x06values\x122\n" +
-	"\x04path\x18\t \x01(\x0e2\x1e.kopru.connector.v1.PathAccessR\x04path\"\xb1\x04\n" +
+	"\x04path\x18\t \x01(\x0e2\x1e.kopru.connector.v1.PathAccessR\x04path\"\xd4\x04\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x121\n" +
@@ -2952,7 +2961,8 @@ const file_connector_proto_rawDesc = "" +
 	"\vincremental\x18\f \x01(\bR\vincremental\x12 \n" +
 	"\vconcurrency\x18\r \x01(\x05R\vconcurrency\x12D\n" +
 	"\x0esource_options\x18\x0e \x03(\v2\x1d.kopru.connector.v1.AttributeR\rsourceOptions\x12@\n" +
-	"\fsink_options\x18\x0f \x03(\v2\x1d.kopru.connector.v1.AttributeR\vsinkOptions\"\x8e\x03\n" +
+	"\fsink_options\x18\x0f \x03(\v2\x1d.kopru.connector.v1.AttributeR\vsinkOptions\x12!\n" +
+	"\flookup_batch\x18\x10 \x01(\x05R\vlookupBatch\"\x8e\x03\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1d.kopru.connector.v1.FieldTypeR\x04type\x12 \n" +

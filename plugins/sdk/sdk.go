@@ -55,6 +55,19 @@ type Looker interface {
 	Lookup(ctx context.Context, entity string, query Query) ([]Found, error)
 }
 
+// BatchLooker may be implemented by connections whose system answers several queries with fewer calls than one each, for
+// entities whose manifest has LookupBatch. There is one answer for each query, in order; an Answer's Err is its query's
+// own, err stands for all of them.
+type BatchLooker interface {
+	LookupBatch(ctx context.Context, entity string, queries []Query) (answers []Answer, err error)
+}
+
+// Answer is what a query found, or why it could not be asked.
+type Answer struct {
+	Found []Found
+	Err   error
+}
+
 // Writer opens a stream of writes to one entity.
 type Writer interface {
 	Writer(ctx context.Context, request WriteRequest) (BatchWriter, error)

@@ -290,6 +290,14 @@ func (s *service) lookup(ctx context.Context, r *protocol.LookupRequest, results
 	if !ok {
 		return Fatal("connector.unsupported", "%s cannot be looked up", r.GetEntity())
 	}
+	if together, ok := looker.(BatchLooker); ok && e.GetLookupBatch() > 1 && len(results) > 1 {
+		free, err := c.slot(ctx, e)
+		if err != nil {
+			return err
+		}
+		defer free()
+		return s.findTogether(ctx, together, r, results)
+	}
 	p := pool.New().WithMaxGoroutines(int(max(1, e.GetConcurrency())))
 	for i, q := range r.GetQueries() {
 		p.Go(func() {
@@ -307,31 +315,72 @@ func (s *service) lookup(ctx context.Context, r *protocol.LookupRequest, results
 }
 
 func (s *service) find(ctx context.Context, l Looker, entity string, q *protocol.Query) *protocol.Hits {
-	query := Query{ID: q.GetId()}
-	if len(q.GetMatch()) > 0 {
-		m, err := record.DecodeObject(q.GetMatch())
-		if err != nil {
-			return missed(Fatal("connector.bad_query", "the query is not a JSON object: %v", err))
-		}
-		query.Match = m
-	}
-	out := &protocol.Hits{}
-	err := s.guard("Lookup", func() error {
-		found, err := l.Lookup(ctx, entity, query)
-		if err != nil {
-			return err
-		}
-		for _, f := range found {
-			fields, err := record.Encode(f.Fields)
-			if err != nil {
-				return Fatal("connector.bad_value", "%s %s: %v", entity, f.ID, err)
-			}
-			out.Found = append(out.Found, &protocol.Found{Id: valid(f.ID), Version: valid(f.Version), Fields: fields})
-		}
-		return nil
-	})
+	query, err := asked(q)
 	if err != nil {
 		return missed(err)
+	}
+	var found []Found
+	err = s.guard("Lookup", func() (err error) {
+		found, err = l.Lookup(ctx, entity, query)
+		return err
+	})
+	return hits(entity, Answer{found, err})
+}
+
+// findTogether answers several queries by one call of the connector's. Queries that can't be read are none of its business.
+func (s *service) findTogether(ctx context.Context, l BatchLooker, r *protocol.LookupRequest, results []*protocol.Hits) error {
+	queries, places := make([]Query, 0, len(results)), make([]int, 0, len(results))
+	for i, q := range r.GetQueries() {
+		query, err := asked(q)
+		if err != nil {
+			results[i] = missed(err)
+			continue
+		}
+		queries, places = append(queries, query), append(places, i)
+	}
+	var answers []Answer
+	err := s.guard("LookupBatch", func() (err error) {
+		answers, err = l.LookupBatch(ctx, r.GetEntity(), queries)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(answers) != len(queries) {
+		return Fatal("connector.bad_answer", "the connector answered %d of %d queries", len(answers), len(queries))
+	}
+	for i, a := range answers {
+		results[places[i]] = hits(r.GetEntity(), a)
+	}
+	return nil
+}
+
+// asked reads a query.
+func asked(q *protocol.Query) (Query, error) {
+	query := Query{ID: q.GetId()}
+	if len(q.GetMatch()) == 0 {
+		return query, nil
+	}
+	m, err := record.DecodeObject(q.GetMatch())
+	if err != nil {
+		return query, Fatal("connector.bad_query", "the query is not a JSON object: %v", err)
+	}
+	query.Match = m
+	return query, nil
+}
+
+// hits writes an answer down.
+func hits(entity string, a Answer) *protocol.Hits {
+	if a.Err != nil {
+		return missed(a.Err)
+	}
+	out := &protocol.Hits{}
+	for _, f := range a.Found {
+		fields, err := record.Encode(f.Fields)
+		if err != nil {
+			return missed(Fatal("connector.bad_value", "%s %s: %v", entity, f.ID, err))
+		}
+		out.Found = append(out.Found, &protocol.Found{Id: valid(f.ID), Version: valid(f.Version), Fields: fields})
 	}
 	return out
 }
