@@ -40,9 +40,9 @@ reconcile "orders" {
     connection = vismanet.books
     keep = (coalesce(record.externalReference, "none") != "none" && record.externalReference != record.customerRefNumber &&
     length(regexall("^Z[0-9]+-[0-9-]{10}/", record.externalReference)) == 0)
-    key        = trimsuffix(record.externalReference, "-C")
-    day        = record.documentDate
-    amount     = record.amountInCurrency
+    key    = trimsuffix(record.externalReference, "-C")
+    day    = record.documentDate
+    amount = record.amountInCurrency
     vat = [for l in coalesce(record.invoiceLines, []) : {
       rate = lookup(local.vat_rates, coalesce(l.vatCodeId, "none"), "0")
       net  = l.amountInCurrency
