@@ -140,6 +140,7 @@ type Sink struct {
 	UpdateAll  bool            // an update may write every field of Set
 	Update     map[string]bool // the fields, or "field.inner", an update may write otherwise; empty = none
 	Protect    map[string]bool // fields, or "field.inner", an update never writes
+	Verify     bool            // the target is asked also when it was given the same before
 	Set        Expr            // an object; nil = the record
 	Link       Expr            // key of the link; nil = the record's key
 	Scope      string          // name under which links are kept, default "<pipeline>.<step>"

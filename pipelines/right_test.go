@@ -198,6 +198,7 @@ pipeline "p" {
     create     = each.key == 0
     update     = ["name", "email"]
     protect    = ["status"]
+    verify     = true
     set        = { name = each.value.name, mainAddress = { city = "Utrecht" } }
     link       = "line:${each.key}"
     missing    = "skip"
@@ -260,7 +261,7 @@ pipeline "off" {
 	if debtor.Missing != "park" || debtor.Several != "first" || debtor.Entity != "customer" || debtor.Name != "debtor" {
 		t.Errorf("lookup: %+v", debtor)
 	}
-	if d := cmp.Diff(map[string]bool{"name": true, "email": true}, sink.Update); d != "" || !sink.Protect["status"] || sink.UpdateAll ||
+	if d := cmp.Diff(map[string]bool{"name": true, "email": true}, sink.Update); d != "" || !sink.Protect["status"] || sink.UpdateAll || !sink.Verify ||
 		sink.Missing != "skip" || sink.Several != "first" || sink.EachSlot != debtor.Slot+1 || sink.Slot != debtor.Slot+2 {
 		t.Errorf("sink: %s %+v", d, sink)
 	}

@@ -26,6 +26,7 @@ func (f *flow) sink(block *hclsyntax.Block) {
 	s.Several = b.word("several", "dead_letter", "dead_letter", "first")
 	s.UpdateAll, s.Update = f.leave(b, "update")
 	s.Protect = b.names("protect")
+	s.Verify = b.bool("verify", false)
 	f.pair(b, s)
 	if s.Schema != nil {
 		s.Options = f.settings(b, s.Schema.GetSinkOptions())

@@ -49,7 +49,8 @@ var attributeDocs = map[string]map[string]string{
 	"sink": {
 		"set": "The fields that are written; the record where left out.", "create": "Whether what is not found is created.",
 		"update": "Which fields an update may write: \"all\", \"none\" or a list.", "protect": "Fields that an update never writes.",
-		"when": "The step is passed over where it is not true, and its name is null.", "for_each": "A list; the sink runs for each.value.",
+		"verify": "Whether the target is asked also when it was given the same before: for what it changes by itself.",
+		"when":   "The step is passed over where it is not true, and its name is null.", "for_each": "A list; the sink runs for each.value.",
 		"link": "What the written record is remembered by.", "missing": "When nothing is found and create is false: \"dead_letter\", \"park\" or \"skip\".",
 	},
 	"on_error": {

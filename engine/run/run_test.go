@@ -95,6 +95,33 @@ func TestUpdatesOnlyWhatItMay(t *testing.T) {
 	}
 }
 
+// TestVerifiesWhatTheTargetChanges: a sink that verifies mends what it wrote before, others leave it to the target.
+func TestVerifiesWhatTheTargetChanges(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]record.Number{orders: "9.99", verifying: "1.10"} {
+		b := newBench(t, text)
+		b.order("o1", 1)
+		b.run()
+		b.system.rows("sale")[0].fields["total"] = record.Number("9.99")
+		b.order("o1", 1)
+		b.run()
+		if total := b.system.rows("sale")[0].fields["total"]; total != want {
+			t.Errorf("%v, want %s", total, want)
+		}
+		writes := len(b.system.writes)
+		b.order("o1", 1)
+		if s := b.run(); len(b.system.writes) != writes || s.Records.Unchanged != 1 {
+			t.Errorf("written again: %+v", s)
+		}
+	}
+}
+
+// verifying are orders whose total the target may not change.
+var verifying = strings.Replace(orders, `    match      = { ref = record.ref }
+`, `    match      = { ref = record.ref }
+    verify     = true
+`, 1)
+
 func TestOrderPerKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, orders)

@@ -70,7 +70,7 @@ func (e *execution) upsert(ctx context.Context, s *pipelines.Sink, it *item, suf
 
 // stands tells whether the target has what the sink wants, or something it may not change, without asking it.
 func stands(s *pipelines.Sink, w want, link state.Link) bool {
-	return link.TargetID != "" && (link.Hash == w.hash || !mayUpdate(s))
+	return link.TargetID != "" && (link.Hash == w.hash && !s.Verify || !mayUpdate(s))
 }
 
 // bring finds, plans and writes, and does so again when the target changed meanwhile or gave no clear answer.

@@ -118,13 +118,15 @@ pipeline "stock" {
     }
   }
 
-  # Available is set so that just that is free to sell, whatever the till has reserved; on hand is all that lies there.
+  # Available is set so that just that is free to sell, whatever the till has reserved; on hand is all that lies there. An
+  # order that comes from Visma.net is reserved there before it is in the till, so what was set is looked at again.
   sink "stock" {
     connection = mpluskassa.shop
     for_each   = record.branches
     link       = "${each.value.branch}/${record.articleNumber}"
     match      = { branchNumber = tonumber(each.value.branch), articleNumber = record.articleNumber }
     update     = ["amount", "available"]
+    verify     = contains(var.flows, "orders_to_till")
     employee   = var.employee_number
 
     set = merge(
