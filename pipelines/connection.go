@@ -2,7 +2,6 @@ package pipelines
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -237,9 +236,7 @@ func checkURL(text string) error {
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("an address such as https://api.example.com is needed")
 	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !protocol.Loopback(u.Hostname())) {
 		return fmt.Errorf("the address must begin with https://; plain http is accepted only to this machine")
 	}
 	if u.User != nil {

@@ -49,6 +49,15 @@ func (r *Retention) kinds() map[string]*time.Duration {
 	}
 }
 
+// Kinds are the lengths of time by the names that a project has for them. Zero = for ever.
+func (r Retention) Kinds() map[string]time.Duration {
+	out := map[string]time.Duration{}
+	for name, length := range r.kinds() {
+		out[name] = *length
+	}
+	return out
+}
+
 func (l *loader) retention(b *body) Retention {
 	out := defaultRetention
 	v, rng, ok := b.public("retention")

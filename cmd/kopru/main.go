@@ -129,6 +129,9 @@ func (c *cli) root() *cobra.Command {
 		c.lspCommand(),
 		c.secretCommand(),
 		c.keyCommand(),
+		c.privacyCommand(),
+		c.exportCommand(),
+		c.eraseCommand(),
 		c.explainCommand(),
 		c.versionCommand(),
 	)

@@ -144,6 +144,10 @@ func (c *cli) runner(ctx context.Context, p *project) (*run.Runner, *state.Store
 	if err != nil {
 		return nil, nil, err
 	}
+	if host := state.Unprotected(store.DSN()); host != "" {
+		p.log.Warn("what the state keeps of records may go over the network unencrypted; add sslmode=verify-full to the address of the "+
+			"state database, or sslmode=require where its certificate can't be verified", "host", host)
+	}
 	return run.New(store, run.NewConnections(run.FromHost(p.host)), p.log, state.HereNode()), store, nil
 }
 

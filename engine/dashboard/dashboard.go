@@ -17,6 +17,7 @@ import (
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
 	"github.com/kopru-io/kopru/plugins/host"
+	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
 //go:embed assets templates lang
@@ -157,7 +158,7 @@ func mayListen(ctx context.Context, store *state.Store, address string) error {
 	if err != nil {
 		return fmt.Errorf("the dashboard can't be served at %q: write it like %s", address, pipelines.DefaultListen)
 	}
-	if local(host) {
+	if protocol.Loopback(host) {
 		return nil
 	}
 	users, err := store.Users(ctx)
@@ -169,10 +170,4 @@ func mayListen(ctx context.Context, store *state.Store, address string) error {
 			"add a user first, with kopru user add NAME --role admin, or listen on %s", address, pipelines.DefaultListen)
 	}
 	return nil
-}
-
-// local tells whether a host can only be reached from this machine.
-func local(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

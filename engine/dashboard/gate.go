@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
 // Role is what somebody may do.
@@ -243,7 +244,7 @@ func localRequest(req *http.Request) bool {
 	if err != nil {
 		host = req.Host
 	}
-	return local(strings.Trim(host, "[]"))
+	return protocol.Loopback(strings.Trim(host, "[]"))
 }
 
 // public is what anybody may fetch.

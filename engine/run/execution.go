@@ -48,7 +48,8 @@ type execution struct {
 	asks        askings
 	runValue    map[string]any
 
-	teller      *teller // nil = no stories are kept
+	masks       *teller // knows what is personal
+	teller      *teller // the same, nil = no stories are kept
 	waitCounted bool    // what still waits is in counts
 
 	seq     int64 // of the last record read
@@ -71,8 +72,9 @@ func newExecution(p *pipelines.Pipeline) *execution {
 		i++
 	}
 	e.shape, e.rest = p.Steps[:i], p.Steps[i:]
+	e.masks = newTeller(p)
 	if p.Payloads != "none" {
-		e.teller = newTeller(p)
+		e.teller = e.masks
 	}
 	if len(p.Steps) == 1 && i == 1 {
 		if s, ok := p.Steps[0].(*pipelines.Sink); ok && s.Set == nil && s.When == nil && s.ForEach == nil {

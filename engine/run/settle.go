@@ -168,9 +168,19 @@ func (e *execution) settleItem(s *state.Settlement, it *item) {
 	if it.stillWaits() { // no news
 		s.StillParked++
 	} else if e.pipeline.Activity != "failures" || it.outcome == state.Dead || it.outcome == state.Parked {
+		failed := it.outcome == state.Dead || it.outcome == state.Parked
 		entry := e.entry(it)
-		if e.teller != nil {
-			e.tell(s, it, &entry)
+		if e.teller != nil || failed {
+			mask := e.masks.mask(it)
+			entry.Reason = mask.text(entry.Reason)
+			if failed {
+				h := &s.Hold[len(s.Hold)-1]
+				h.Message, h.WaitsFor = mask.text(h.Message), mask.text(h.WaitsFor)
+			}
+			if e.teller != nil {
+				e.tell(s, it, mask)
+			}
+			e.findable(s, it)
 		}
 		s.Entries = append(s.Entries, entry)
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -60,15 +61,17 @@ func (t *teller) learn(fields []*protocol.Field, within bool, others map[string]
 	}
 }
 
-// tell adds an item's story to a settlement, and what it can be found by. The entry's reason is masked like it.
-func (e *execution) tell(s *state.Settlement, it *item, entry *state.Entry) {
-	mask := e.teller.mask(it)
-	entry.Reason = mask.text(entry.Reason)
+// tell adds an item's story to a settlement.
+func (e *execution) tell(s *state.Settlement, it *item, mask *mask) {
 	body, err := record.Encode(e.teller.story(it, mask))
 	if err != nil {
 		return // a value that has no JSON form was told as the item's failure
 	}
 	s.Stories = append(s.Stories, state.Story{RecordID: e.recordID(it), At: it.start, Body: body})
+}
+
+// findable adds what an item can be found by: also each e-mail address in it, so that a person can be found and erased.
+func (e *execution) findable(s *state.Settlement, it *item) {
 	key := it.record.GetKey()
 	terms := map[string]bool{key: true} // which needs no mention
 	mention := func(text string) {
@@ -83,6 +86,40 @@ func (e *execution) tell(s *state.Settlement, it *item, entry *state.Entry) {
 	for _, text := range it.mentions {
 		mention(text)
 	}
+	for _, text := range addresses(it.record.GetPayload()) {
+		mention(text)
+	}
+}
+
+// mostAddresses bounds what is found in one record.
+const mostAddresses = 20
+
+// addresses are the e-mail addresses in a document.
+func addresses(document []byte) []string {
+	var out []string
+	for from := 0; len(out) < mostAddresses; {
+		at := bytes.IndexByte(document[from:], '@')
+		if at < 0 {
+			break
+		}
+		at += from
+		begin, end := at, at+1
+		for begin > from && addressByte(document[begin-1]) {
+			begin--
+		}
+		for end < len(document) && addressByte(document[end]) {
+			end++
+		}
+		if begin < at && end > at+1 {
+			out = append(out, strings.Trim(string(document[begin:end]), "."))
+		}
+		from = end
+	}
+	return out
+}
+
+func addressByte(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b >= 0x80 || strings.IndexByte("!#$%&'*+-/=?^_`{|}~.", b) >= 0
 }
 
 // mention remembers what a step looks for as something that the record can be found by.

@@ -5,6 +5,7 @@ package state
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	_ "embed"
@@ -12,10 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +29,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
 // Errors a caller acts on.
@@ -128,6 +133,29 @@ func Unfreeze(config *pgx.ConnConfig) {
 // IsPostgres tells whether dsn names a PostgreSQL server rather than a file.
 func IsPostgres(dsn string) bool {
 	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
+// Unprotected names the host of a PostgreSQL to which dsn may go over the network unencrypted, "" when it goes to none.
+func Unprotected(dsn string) string {
+	if !IsPostgres(dsn) {
+		return ""
+	}
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return ""
+	}
+	ways := map[string]*tls.Config{config.Host: config.TLSConfig}
+	for _, f := range config.Fallbacks {
+		if tls, ok := ways[f.Host]; !ok || tls != nil {
+			ways[f.Host] = f.TLSConfig
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(ways)) {
+		if ways[host] == nil && !strings.HasPrefix(host, "/") && !protocol.Loopback(host) {
+			return host
+		}
+	}
+	return ""
 }
 
 // SafeName is dsn without its password.

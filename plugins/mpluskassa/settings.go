@@ -2,7 +2,6 @@ package mpluskassa
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -181,7 +180,7 @@ func (p *parser) address() *url.URL {
 			"Put them in `ident` and `secret`, and only scheme, host and port here.")
 		return invalid
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !protocol.Loopback(u.Hostname())) {
 		p.problem("url", "not https", "The secret travels in the address: plain http is only for this machine.")
 		return invalid
 	}
@@ -190,11 +189,6 @@ func (p *parser) address() *url.URL {
 		path = "/"
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (p *parser) needed(name string) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"path"
 
 	"github.com/opencontainers/go-digest"
@@ -18,6 +19,8 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
 	"oras.land/oras-go/v2/registry/remote/retry"
+
+	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
 const (
@@ -34,7 +37,7 @@ func (r registry) repository(name string) (*remote.Repository, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oci://%s: %w", r, err)
 	}
-	repo.PlainHTTP = loopback(repo.Reference.Host())
+	repo.PlainHTTP = protocol.Loopback((&url.URL{Host: repo.Reference.Host()}).Hostname())
 	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 	if err != nil {
 		return nil, err

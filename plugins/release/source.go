@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +17,8 @@ import (
 
 	"aead.dev/minisign"
 	"github.com/hashicorp/go-version"
+
+	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
 const (
@@ -51,20 +52,12 @@ func From(address, dir string) (Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		if scheme == "http" && !loopback(u.Host) {
+		if scheme == "http" && !protocol.Loopback(u.Hostname()) {
 			return nil, fmt.Errorf("%s: plain http is accepted only to this machine; write https://", address)
 		}
 		return site{u, &http.Client{Timeout: 10 * time.Minute}}, nil
 	}
 	return nil, fmt.Errorf("%s: connectors come from a folder, an https:// address or an oci:// registry", address)
-}
-
-func loopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Get fetches a release and verifies its signature.

@@ -2,7 +2,6 @@ package vismanet
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -142,16 +141,11 @@ func (p *parser) url(name string) *url.URL {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		p.problem(name, "The address has credentials or a query in it.", "Only scheme, host and path belong here.")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !protocol.Loopback(u.Hostname())) {
 		p.problem(name, "The address is not https.",
 			"Plain http is only for this machine: credentials travel with every call.")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (p *parser) required(name string) string {
