@@ -3,6 +3,7 @@ package pipelines
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,6 +118,21 @@ func (b *body) duration(name string, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return b.l.duration(v, rng, name, otherwise)
+}
+
+// count is a whole number above zero, 0 when it is absent.
+func (b *body) count(name string) int {
+	v, rng, ok := b.public(name)
+	if !ok || v == nil {
+		return 0
+	}
+	text, _ := v.(record.Number)
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 {
+		b.l.errorf(rng, "lang.wrong_value", "Not a number of things", name+" is a whole number above zero.")
+		return 0
+	}
+	return n
 }
 
 func (l *loader) duration(v any, rng hcl.Range, name string, otherwise time.Duration) time.Duration {

@@ -11,7 +11,7 @@ import (
 	"github.com/kopru-io/kopru/pipelines/diag"
 )
 
-var codePattern = regexp.MustCompile(`["\[]((?:lang|pair|var|expr|transform|source|filter|lookup|connector|sink|parked|replay|release|test)\.[a-z_]{2,}|parked)["\]]`)
+var codePattern = regexp.MustCompile(`["\[]((?:lang|pair|var|expr|transform|source|filter|lookup|connector|sink|parked|replay|release|test|alert)\.[a-z_]{2,}|parked)["\]]`)
 
 // TestCatalogue: every code in the sources is explained, and nothing is explained that is not there.
 func TestCatalogue(t *testing.T) {

@@ -20,6 +20,7 @@ type Project struct {
 	Connections []*Connection     // in order of text
 	Pipelines   []*Pipeline
 	Reconciles  []*Reconcile
+	Alerts      []*Alert
 	Engine      Engine
 	Variables   []Variable
 	Inputs      []string // names of the files that file() was asked for
@@ -74,6 +75,23 @@ type Pipeline struct {
 	Payloads    string // "masked", "full" or "none": what is kept of records that have an entry, for their stories
 	Version     string // digest of the definition, its scripts included
 	Range       hcl.Range
+}
+
+// Connections are those that the pipeline works with, the source's first; one may come several times.
+func (p *Pipeline) Connections() []*Connection {
+	var out []*Connection
+	if p.Source != nil {
+		out = append(out, p.Source.Connection)
+	}
+	for _, step := range p.Steps {
+		switch s := step.(type) {
+		case *Lookup:
+			out = append(out, s.Connection)
+		case *Sink:
+			out = append(out, s.Connection)
+		}
+	}
+	return out
 }
 
 // Source is where records come from.

@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ type Engine struct {
 
 	Listen          string // where the dashboard is served, "off" = nowhere
 	TLSCert, TLSKey string // files with its certificate and key, "" = without TLS
+
+	URL       string // where people find the dashboard, for links in alerts; "" = where it is served
+	Heartbeat string // asked each minute while all is looked after, so that an outside watchdog notices when it is not; a secret
 }
 
 // Retention is how long the state keeps what it keeps for people. Zero = for ever.
@@ -116,8 +120,29 @@ func (l *loader) engine(blocks []*hclsyntax.Block) {
 		l.project.Engine.Drain = b.duration("drain", DefaultDrain)
 		l.project.Engine.Listen = b.text("listen", DefaultListen)
 		l.project.Engine.TLSCert, l.project.Engine.TLSKey = b.text("tls_cert", ""), b.text("tls_key", "")
+		l.project.Engine.URL, l.project.Engine.Heartbeat = strings.TrimSuffix(b.text("url", ""), "/"), l.heartbeat(b)
 		b.end()
 	}
+}
+
+// heartbeat is an address that holds what lets anybody report.
+func (l *loader) heartbeat(b *body) string {
+	v, rng, ok := b.value("heartbeat")
+	if !ok || v == nil {
+		return ""
+	}
+	l.secret(v)
+	text, _ := v.(string)
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		l.errorf(rng, "lang.wrong_value", "Not an address of a watchdog", "heartbeat is an https address, such as secret(\"WATCHDOG\").")
+		return ""
+	}
+	return text
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // state may be a secret, since addresses of databases hold passwords.

@@ -76,6 +76,7 @@ func (l *loader) load(locals []*hclsyntax.Block) {
 	l.connections(blocks["connection"])
 	l.pipelines(blocks["pipeline"])
 	l.reconciles(blocks["reconcile"])
+	l.alerts(blocks["alert"])
 }
 
 func newLoader(dir string, opts Options) *loader {
@@ -307,8 +308,8 @@ func fromHCL(diags hcl.Diagnostics) diag.List {
 
 var blockTypes = map[string][]string{ // type → names of its labels
 	"require": {}, "variable": {"name"}, "locals": {}, "connection": {"connector", "name"}, "pipeline": {"name"},
-	"reconcile": {"name"},
-	"engine":    {}, "use": {"name"},
+	"reconcile": {"name"}, "alert": {"name"},
+	"engine": {}, "use": {"name"},
 }
 
 // sort gathers the top-level blocks of all files by type.

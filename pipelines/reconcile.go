@@ -1,7 +1,6 @@
 package pipelines
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -53,16 +52,9 @@ func (l *loader) reconciles(blocks []*hclsyntax.Block) {
 
 func (l *loader) reconcile(block *hclsyntax.Block) *Reconcile {
 	b := l.body(block)
-	r := &Reconcile{Name: block.Labels[0], Range: block.DefRange(), Zone: time.UTC}
+	r := &Reconcile{Name: block.Labels[0], Range: block.DefRange()}
 	r.Description = b.text("description", "")
-	if name := b.text("timezone", "UTC"); name != "" {
-		zone, err := time.LoadLocation(name)
-		if err != nil {
-			l.errorf(b.place("timezone"), "lang.wrong_value", fmt.Sprintf("%q is no time zone", name), `Write it like "Europe/Amsterdam".`)
-		} else {
-			r.Zone = zone
-		}
-	}
+	r.Zone = l.zoneOf(b)
 	r.Pipelines = sortedNames(b.names("pipelines"))
 	b.end("source", "target")
 	for _, inner := range block.Body.Blocks {

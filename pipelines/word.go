@@ -8,6 +8,7 @@ var blockDocs = map[string]string{
 	"locals":     "Names for values that are worked out once, when the project is loaded.",
 	"connection": "A connector with its address and credentials.",
 	"pipeline":   "Records on their way from a source through steps, in the order of the text.",
+	"alert":      "Who is told when something goes wrong.",
 	"engine":     "Where the engine keeps its state, and how it stops.",
 	"source":     "What is read. Its records are the pipeline's.",
 	"filter":     "Lets records go on for which keep is true.",
@@ -35,6 +36,14 @@ var attributeDocs = map[string]map[string]string{
 	"connection": {
 		"limit":    "How much it may be used: { per_second = 5, concurrency = 2, memory = \"256MiB\", cpus = 1 }.",
 		"isolated": "Whether it has a connector process of its own.",
+	},
+	"alert": {
+		"to": "Where messages go: addresses of shoutrrr, such as [secret(\"ALERT_MAIL\")].", "pipelines": "Those it watches over; all where left out.",
+		"dead_letters": "So many open ones of a pipeline.", "lag": "Nothing is known of a source's records for so long, such as \"30m\".",
+		"silence": "No record came for so long, of the open hours.", "open": "When records are to be expected: [\"mon-fri 09:00-18:00\"].",
+		"connection_down": "A system fails everybody for so long.", "rate_limited": "A system wants to be left alone for so long.",
+		"reconcile": "reconcile blocks whose last day is compared each day.", "reconcile_at": "When that is, such as \"06:00\".",
+		"quiet": "When nobody is told: [\"22:00-07:00\"].", "timezone": "The zone of open and quiet.",
 	},
 	"pipeline": {
 		"every": "How often it runs, such as \"30s\".", "cron": "When it runs, as a cron line.", "timezone": "The zone of cron.",

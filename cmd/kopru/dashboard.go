@@ -28,6 +28,9 @@ func (s *server) dashboard(ctx context.Context) error {
 	room := s.room()
 	room.Metrics = s.telemetry
 	return dashboard.Serve(ctx, room, listen, func(url string) {
+		s.mu.Lock()
+		s.url = url
+		s.mu.Unlock()
 		if !s.json {
 			fmt.Fprintf(s.err, "dashboard at %s\n", url)
 		}

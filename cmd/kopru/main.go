@@ -121,6 +121,7 @@ func (c *cli) root() *cobra.Command {
 		c.nodesCommand(),
 		c.linksCommand(),
 		c.deadCommand(),
+		c.alertCommand(),
 		c.userCommand(),
 		c.tokenCommand(),
 		c.connectorCommand(),

@@ -31,6 +31,7 @@ type server struct {
 
 	mu  sync.Mutex
 	now *generation
+	url string // of the dashboard, "" = it can't be reached yet
 }
 
 // generation is a definition that was found valid. Runs end with the one that they began with.
@@ -77,14 +78,12 @@ func (c *cli) serve(ctx context.Context, p *project, names []string, runner *run
 		}
 		shown <- err
 	}()
-	tidied := make(chan struct{})
-	go func() {
-		defer close(tidied)
-		s.tidy(ctx, store)
-	}()
+	var beside sync.WaitGroup
+	beside.Go(func() { s.tidy(ctx, store) })
+	beside.Go(func() { s.guard().Run(ctx) })
 	s.watch(ctx, seen, hangup)
 	end()
-	<-tidied
+	beside.Wait()
 	runner.Drain()
 	err = stop(ctx, s.scheduler, s.current().project.Engine.Drain)
 	return errors.Join(<-shown, err)

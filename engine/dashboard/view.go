@@ -273,18 +273,7 @@ func (r *room) connections(ctx context.Context) ([]ConnectionLine, error) {
 }
 
 func uses(p *pipelines.Pipeline, c *pipelines.Connection) bool {
-	if p.Source != nil && p.Source.Connection.Address() == c.Address() {
-		return true
-	}
-	return slices.ContainsFunc(p.Steps, func(s pipelines.Step) bool {
-		switch s := s.(type) {
-		case *pipelines.Lookup:
-			return s.Connection.Address() == c.Address()
-		case *pipelines.Sink:
-			return s.Connection.Address() == c.Address()
-		}
-		return false
-	})
+	return slices.ContainsFunc(p.Connections(), func(used *pipelines.Connection) bool { return used.Address() == c.Address() })
 }
 
 // plain is a value as people write it: texts without quotes.

@@ -57,9 +57,7 @@ func (a *away) Error() string {
 // enter waits until a call may be made.
 func (b *breaker) enter(ctx context.Context) error {
 	for !b.TryAcquirePermit() {
-		b.mu.Lock()
-		since, last := b.since, b.last
-		b.mu.Unlock()
+		since, last := b.opened()
 		if !since.IsZero() && time.Since(since) > b.patience {
 			return &away{b.address, since, last}
 		}
@@ -96,6 +94,13 @@ func (b *breaker) note(err error, failure *host.Failure) {
 			b.last = err
 		}
 	}
+}
+
+// opened is since when the system has failed everybody, and what it said last; zero when it has not.
+func (b *breaker) opened() (since time.Time, last error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.since, b.last
 }
 
 func (b *breaker) closed() bool { return b.IsClosed() }

@@ -3,6 +3,10 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,6 +81,7 @@ type connection struct {
 	paused  time.Time
 	refusal *host.Failure // of the credentials
 	retry   time.Time     // when they may be tried again
+	refused time.Time     // since when, zero = they are good
 }
 
 func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*connection, error) {
@@ -170,6 +175,7 @@ func (c *connection) read(ctx context.Context, op func() error) error {
 		return err
 	}
 	err := op()
+	c.trusted(err)
 	var failure *host.Failure
 	if errors.As(err, &failure) {
 		c.heed(failure)
@@ -194,6 +200,7 @@ func (c *connection) judge(err error) (again bool) {
 	errors.As(err, &failure)
 	c.breaker.note(err, failure)
 	if failure == nil {
+		c.trusted(err)
 		return false
 	}
 	c.heed(failure)
@@ -213,6 +220,48 @@ func (c *connection) refuse(f *host.Failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refusal, c.retry = f, time.Now().Add(authPause)
+	if c.refused.IsZero() {
+		c.refused = time.Now()
+	}
+}
+
+// trusted notes that a call was answered, so that the credentials are good.
+func (c *connection) trusted(err error) {
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusal, c.refused = nil, time.Time{}
+}
+
+// Troubles lists the connections of this process that fail whoever uses them.
+func (s *Connections) Troubles() []state.Trouble {
+	s.mu.Lock()
+	open := slices.Collect(maps.Values(s.open))
+	s.mu.Unlock()
+	worst := map[string]state.Trouble{} // one address may be open twice, with old and new settings
+	for _, c := range open {
+		if t := c.trouble(); !t.Since.IsZero() {
+			worst[c.address] = t
+		}
+	}
+	out := slices.Collect(maps.Values(worst))
+	slices.SortFunc(out, func(a, b state.Trouble) int { return strings.Compare(a.Connection, b.Connection) })
+	return out
+}
+
+func (c *connection) trouble() state.Trouble {
+	t := state.Trouble{Connection: c.address}
+	c.mu.Lock()
+	if !c.refused.IsZero() {
+		t.Since, t.Reason = c.refused, c.refusal.Message
+	}
+	c.mu.Unlock()
+	if since, last := c.breaker.opened(); !since.IsZero() {
+		t.Since, t.Reason = since, fmt.Sprint(last)
+	}
+	return t
 }
 
 // usable is the refusal of the credentials, while it is fresh.

@@ -117,6 +117,38 @@ func (r *Runner) Reconcile(ctx context.Context, def *pipelines.Reconcile, from, 
 	return out, nil
 }
 
+// ReconcileAndKeep reconciles, and keeps of each day how it came out.
+func (r *Runner) ReconcileAndKeep(ctx context.Context, def *pipelines.Reconcile, from, to time.Time) (*Reconciliation, error) {
+	out, err := r.Reconcile(ctx, def, from, to)
+	if err != nil {
+		return nil, err
+	}
+	for _, day := range out.Days {
+		kept := state.Reconciled{Name: def.Name, Day: day.Day, At: r.Clock(), Off: "0.00"}
+		worst := new(apd.Decimal)
+		for _, d := range out.Differences {
+			if d.Day != day.Day {
+				continue
+			}
+			kept.Differences++
+			if d.Off == "" {
+				continue
+			}
+			off, err := d.Off.Decimal()
+			if err != nil {
+				return nil, err
+			}
+			if off = new(apd.Decimal).Abs(off); off.Cmp(worst) > 0 {
+				worst, kept.Off = off, cents(off)
+			}
+		}
+		if err := r.Store.PutReconciled(ctx, kept); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // balanced tells whether bookings come to nothing, as an order and its credit do.
 func balanced(all []posting) bool {
 	sum := new(apd.Decimal)

@@ -281,3 +281,45 @@ CREATE TABLE IF NOT EXISTS audit (
   action TEXT NOT NULL,
   what   TEXT NOT NULL
 );
+
+-- What is wrong and somebody is to be told of, or was, by alert. told is 0 while nobody was.
+CREATE TABLE IF NOT EXISTS alerts (
+  alert     TEXT NOT NULL,
+  condition TEXT NOT NULL,
+  subject   TEXT NOT NULL,
+  since     BIGINT NOT NULL,
+  seen      BIGINT NOT NULL,
+  told      BIGINT NOT NULL,
+  what      TEXT NOT NULL,
+  why       TEXT NOT NULL,
+  remedy    TEXT NOT NULL,
+  path      TEXT NOT NULL, -- of the dashboard's page
+  PRIMARY KEY (alert, condition, subject)
+);
+
+-- What one node does for all.
+CREATE TABLE IF NOT EXISTS duties (
+  name  TEXT PRIMARY KEY,
+  node  TEXT NOT NULL,
+  until BIGINT NOT NULL
+);
+
+-- Connections that fail whoever uses them, as each node sees it.
+CREATE TABLE IF NOT EXISTS troubles (
+  connection TEXT NOT NULL,
+  node       TEXT NOT NULL,
+  since      BIGINT NOT NULL,
+  at         BIGINT NOT NULL,
+  reason     TEXT NOT NULL,
+  PRIMARY KEY (connection, node)
+);
+
+-- How the comparison of a day came out: differences, and by how much the worst of them is off.
+CREATE TABLE IF NOT EXISTS reconciled (
+  name        TEXT NOT NULL,
+  day         TEXT NOT NULL,
+  at          BIGINT NOT NULL,
+  differences BIGINT NOT NULL,
+  off         TEXT NOT NULL,
+  PRIMARY KEY (name, day)
+);

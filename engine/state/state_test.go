@@ -49,6 +49,10 @@ var conformance = map[string]func(*testing.T, *state.Store){
 	"announcements":   testAnnouncements,
 	"cursors":         testCursors,
 	"sweep":           testSweep,
+	"alerts":          testAlerts,
+	"duty":            testDuty,
+	"troubles":        testTroubles,
+	"reconciled":      testReconciled,
 }
 
 func TestSQLite(t *testing.T) {

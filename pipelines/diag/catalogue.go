@@ -78,6 +78,12 @@ var catalogue = map[string]string{
 	"lang.no_winner": "Pipelines write both ways, and no sink has wins. Where both sides changed a field, the value counts that is in the " +
 		"target of the pipeline which notices first. Give one of the sinks wins.",
 
+	// ---- alerts
+	"alert.no_condition": "An alert tells of what its settings name: dead_letters, lag, silence, connection_down, rate_limited or reconcile. " +
+		"With none of them it never tells anything.",
+	"alert.unknown_channel": "Messages go to an address such as smtp://…, slack://…, teams://… or generic+https://… for a webhook of your " +
+		"own; shoutrrr's manual has the form of each. Keep it with kopru secret set.",
+
 	// ---- values
 	"lang.wrong_type":  "The value is of another type than is needed, such as a text where a number is needed.",
 	"lang.wrong_value": "The value is of the right type and still not possible. The message says what is.",
