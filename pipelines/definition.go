@@ -24,6 +24,7 @@ type Project struct {
 	Engine      Engine
 	Variables   []Variable
 	Inputs      []string // names of the files that file() was asked for
+	Templates   []string // folders of the templates that it uses
 	Secrets     []string // sensitive values, for redaction; never print them
 }
 

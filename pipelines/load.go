@@ -153,7 +153,6 @@ type loader struct {
 	alone     bool                 // var and local can't be referred to now
 	unset     bool                 // env() or secret() had no value
 	given     map[string]given     // what templates' variables are given
-	bases     []string             // folders of templates
 	varied    map[string]any       // values that a test gives variables
 	variedAt  hcl.Range            // where it does
 }

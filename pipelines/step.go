@@ -101,17 +101,18 @@ func (f *flow) transform(block *hclsyntax.Block) {
 
 // script compiles a script; what is wrong with it stands in the script, or at its name when it can't be read.
 func (f *flow) script(path string, budget transforms.Budget, rng hcl.Range) *transforms.Program {
-	dir := f.rootOf(path)
-	program, diags := transforms.Load(dir, path, budget)
+	program, diags := transforms.Load(f.project.Dir, path, budget, f.project.Templates...)
 	for _, d := range diags {
-		if d.Subject == nil || !f.keepSource(dir, d.Subject.Filename) {
+		if d.Subject == nil || !f.keepSource(d.Subject.Filename) {
 			d.Subject = rng.Ptr()
 		}
 		f.add(d)
 	}
-	if dir != f.project.Dir && program != nil {
+	if program != nil {
 		for _, name := range program.Files() {
-			f.input(filepath.Join(dir, name))
+			if dir := f.rootOf(name); dir != f.project.Dir {
+				f.input(filepath.Join(dir, name))
+			}
 		}
 	}
 	return program
@@ -171,11 +172,11 @@ func quantity(v any) int {
 }
 
 // keepSource makes a script's text known, for the snippets of diagnostics.
-func (f *flow) keepSource(dir, name string) bool {
+func (f *flow) keepSource(name string) bool {
 	if !filepath.IsLocal(name) {
 		return false
 	}
-	data, err := os.ReadFile(filepath.Join(dir, name))
+	data, err := os.ReadFile(filepath.Join(f.rootOf(name), name))
 	if err == nil {
 		f.project.Files[name] = data
 	}

@@ -67,7 +67,7 @@ func (l *loader) template(block *hclsyntax.Block) {
 	if !ok {
 		return
 	}
-	l.bases = append(l.bases, dir)
+	l.project.Templates = append(l.project.Templates, dir)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		l.errorf(b.place("source"), "lang.no_template", "The template can't be read", fmt.Sprintf("%s: %v.", source, unwrapped(err)))
@@ -170,7 +170,7 @@ func (l *loader) shipped() []string {
 // rootOf is the folder that holds a file which the definition names: the project's own first, so that it can replace
 // a template's.
 func (l *loader) rootOf(name string) string {
-	for _, dir := range slices.Concat([]string{l.project.Dir}, l.bases) {
+	for _, dir := range append([]string{l.project.Dir}, l.project.Templates...) {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() && filepath.IsLocal(name) {
 			return dir
 		}

@@ -26,8 +26,9 @@ const (
 
 // bundler turns a script and what it imports into one source.
 type bundler struct {
-	root   string // the project's directory, absolute and without symbolic links
-	script string // relative to root, with slashes
+	root   string   // the project's directory, absolute and without symbolic links
+	bases  []string // like root: templates, whose files stand in for those that root has not
+	script string   // relative to root, with slashes
 	tests  bool   // the script is a file of tests
 }
 
@@ -41,7 +42,7 @@ type bundled struct {
 func (b *bundler) bundle() (*bundled, diag.List) {
 	result := api.Build(api.BuildOptions{
 		AbsWorkingDir: b.root,
-		EntryPoints:   []string{"./" + b.script},
+		EntryPoints:   []string{b.find(b.script)},
 		Outfile:       filepath.Join(b.root, outName),
 		Bundle:        true,
 		Write:         false,
@@ -63,7 +64,7 @@ func (b *bundler) bundle() (*bundled, diag.List) {
 		TsconfigRaw:    `{"compilerOptions":{"useDefineForClassFields":true}}`, // none is looked for on the disk
 		Banner:         map[string]string{"js": "(function (exports, module, __kopru) {"},
 		Footer:         map[string]string{"js": "})"},
-		Plugins:        []api.Plugin{b.stdPlugin(), b.fencePlugin()},
+		Plugins:        []api.Plugin{b.stdPlugin(), b.layersPlugin(), b.fencePlugin()},
 		LogLevel:       api.LogLevelSilent,
 	})
 	diags := b.diagnostics(diag.Error, result.Errors)
@@ -71,10 +72,10 @@ func (b *bundler) bundle() (*bundled, diag.List) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	out := &bundled{files: inputs(result.Metafile)}
+	out := &bundled{files: b.inputs(result.Metafile)}
 	for _, f := range result.OutputFiles {
 		if strings.HasSuffix(f.Path, ".map") {
-			out.sourceMap = f.Contents
+			out.sourceMap = b.renamed(f.Contents)
 		} else {
 			out.source = f.Contents
 		}
@@ -112,7 +113,77 @@ func (b *bundler) stdPlugin() api.Plugin {
 	}}
 }
 
-// fencePlugin keeps imports inside of the project's directory, symbolic links resolved.
+// find is where a file is: in the project, else in the first template that has it.
+func (b *bundler) find(name string) string {
+	for _, dir := range append([]string{b.root}, b.bases...) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path
+		}
+	}
+	return filepath.Join(b.root, filepath.FromSlash(name))
+}
+
+// name is how a file is called, whether the project or a template has it. It is given relative to the project, or absolute.
+func (b *bundler) name(file string) string {
+	if filepath.IsLocal(file) {
+		return file
+	}
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(b.root, filepath.FromSlash(file))
+	}
+	for _, dir := range append([]string{b.root}, b.bases...) {
+		if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(rel) {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return file
+}
+
+// layersPlugin lays the project over the templates: whoever imports a file gets the project's, if it has one.
+func (b *bundler) layersPlugin() api.Plugin {
+	return api.Plugin{Name: "layers", Setup: func(build api.PluginBuild) {
+		if len(b.bases) == 0 {
+			return
+		}
+		const within = "within one folder"
+		build.OnResolve(api.OnResolveOptions{Filter: `^\.\.?/`, Namespace: "file"}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			if args.PluginData == within {
+				return api.OnResolveResult{}, nil
+			}
+			name := path.Join(path.Dir(b.name(args.Importer)), args.Path)
+			for _, dir := range append([]string{b.root}, b.bases...) {
+				found := build.Resolve("./"+name, api.ResolveOptions{Importer: args.Importer, Kind: args.Kind, ResolveDir: dir, PluginData: within})
+				if len(found.Errors) == 0 {
+					return api.OnResolveResult{Path: found.Path}, nil
+				}
+			}
+			return api.OnResolveResult{}, nil
+		})
+	}}
+}
+
+// renamed is a source map in which files have their names.
+func (b *bundler) renamed(sourceMap []byte) []byte {
+	if len(b.bases) == 0 {
+		return sourceMap
+	}
+	var fields map[string]any
+	_ = json.Unmarshal(sourceMap, &fields) // esbuild's own output
+	sources, _ := fields["sources"].([]any)
+	for i, s := range sources {
+		if s, ok := s.(string); ok && !strings.HasPrefix(s, stdSpace+":") {
+			sources[i] = b.name(s)
+		}
+	}
+	out, err := json.Marshal(fields)
+	if err != nil {
+		return sourceMap
+	}
+	return out
+}
+
+// fencePlugin keeps imports inside of the project's directory and the templates', symbolic links resolved.
 func (b *bundler) fencePlugin() api.Plugin {
 	return api.Plugin{Name: "project", Setup: func(build api.PluginBuild) {
 		build.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
@@ -127,12 +198,14 @@ func (b *bundler) fencePlugin() api.Plugin {
 }
 
 func (b *bundler) inside(file string) bool {
-	rel, err := filepath.Rel(b.root, file)
-	return err == nil && filepath.IsLocal(rel)
+	return slices.ContainsFunc(append([]string{b.root}, b.bases...), func(dir string) bool {
+		rel, err := filepath.Rel(dir, file)
+		return err == nil && filepath.IsLocal(rel)
+	})
 }
 
 // inputs lists the project's files in esbuild's account of a build.
-func inputs(metafile string) []string {
+func (b *bundler) inputs(metafile string) []string {
 	var meta struct {
 		Inputs map[string]json.RawMessage `json:"inputs"`
 	}
@@ -140,7 +213,7 @@ func inputs(metafile string) []string {
 	var files []string
 	for name := range meta.Inputs {
 		if !strings.HasPrefix(name, stdSpace+":") {
-			files = append(files, name)
+			files = append(files, b.name(name))
 		}
 	}
 	slices.Sort(files)
@@ -167,7 +240,7 @@ func (b *bundler) diagnostics(severity diag.Severity, messages []api.Message) di
 		}
 		if l := m.Location; l != nil && l.Namespace != stdSpace {
 			column := len([]rune(l.LineText[:min(l.Column, len(l.LineText))])) + 1
-			d.Subject = b.subject(l.File, l.Line, column, max(1, l.Length))
+			d.Subject = b.subject(b.name(l.File), l.Line, column, max(1, l.Length))
 			d.Suggest = l.Suggestion
 		}
 		list = append(list, d)
@@ -178,7 +251,7 @@ func (b *bundler) diagnostics(severity diag.Severity, messages []api.Message) di
 // subject is a range on one line; column counts characters from 1.
 func (b *bundler) subject(file string, line, column, length int) *hcl.Range {
 	start := hcl.Pos{Line: line, Column: column}
-	if data, err := os.ReadFile(filepath.Join(b.root, filepath.FromSlash(file))); err == nil {
+	if data, err := os.ReadFile(b.find(file)); err == nil {
 		start.Byte = offset(data, line, column)
 	}
 	end := start

@@ -25,8 +25,8 @@ var testNow = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 
 // Test runs the tests in a file that fit: what it declares with test() of "kopru/test". Each has a runtime of its own, the same
 // one that runs transforms.
-func Test(ctx context.Context, dir, path string, fits func(name string) bool) ([]TestResult, diag.List) {
-	b, p, diags := load(dir, path, Budget{Time: MaxTime}, true)
+func Test(ctx context.Context, dir, path string, fits func(name string) bool, bases ...string) ([]TestResult, diag.List) {
+	b, p, diags := load(dir, path, Budget{Time: MaxTime}, true, bases)
 	if diags.HasErrors() {
 		return nil, diags
 	}

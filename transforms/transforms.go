@@ -69,10 +69,10 @@ func (p *Program) Files() []string { return p.files }
 // library knows only this process-wide setting.
 var boundRegexps = sync.OnceFunc(func() { regexp2.DefaultMatchTimeout = MaxTime })
 
-// Load bundles the script at path, relative to dir, with all it imports, and compiles it. The program is nil when
-// the list has errors.
-func Load(dir, path string, budget Budget) (*Program, diag.List) {
-	b, p, diags := load(dir, path, budget, false)
+// Load bundles the script at path, relative to dir, with all it imports, and compiles it. What dir has not is taken from
+// the bases, the folders of templates. The program is nil when the list has errors.
+func Load(dir, path string, budget Budget, bases ...string) (*Program, diag.List) {
+	b, p, diags := load(dir, path, budget, false, bases)
 	if diags.HasErrors() {
 		return nil, diags
 	}
@@ -82,7 +82,7 @@ func Load(dir, path string, budget Budget) (*Program, diag.List) {
 	return p, diags
 }
 
-func load(dir, path string, budget Budget, tests bool) (*bundler, *Program, diag.List) {
+func load(dir, path string, budget Budget, tests bool, bases []string) (*bundler, *Program, diag.List) {
 	boundRegexps()
 	if budget.Time > MaxTime {
 		return nil, nil, diag.List{{
@@ -96,16 +96,20 @@ func load(dir, path string, budget Budget, tests bool) (*bundler, *Program, diag
 			Detail: fmt.Sprintf("A script needs %d MiB at least.", MinMemory>>20),
 		}}
 	}
-	root, err := filepath.Abs(dir)
-	if err == nil {
-		root, err = filepath.EvalSymlinks(root)
+	b := &bundler{script: filepath.ToSlash(filepath.Clean(path)), tests: tests}
+	for _, folder := range append([]string{dir}, bases...) {
+		root, err := filepath.Abs(folder)
+		if err == nil {
+			root, err = filepath.EvalSymlinks(root)
+		}
+		if err != nil {
+			return nil, nil, diag.List{{
+				Severity: diag.Error, Code: "transform.import", Summary: "The project's directory can't be read", Detail: err.Error(),
+			}}
+		}
+		b.bases = append(b.bases, root)
 	}
-	if err != nil {
-		return nil, nil, diag.List{{
-			Severity: diag.Error, Code: "transform.import", Summary: "The project's directory can't be read", Detail: err.Error(),
-		}}
-	}
-	b := &bundler{root: root, script: filepath.ToSlash(filepath.Clean(path)), tests: tests}
+	b.root, b.bases = b.bases[0], b.bases[1:]
 	if !filepath.IsLocal(path) {
 		return nil, nil, diag.List{{
 			Severity: diag.Error, Code: "transform.import", Summary: "The script is outside of the project",

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -507,5 +508,55 @@ func TestBacktrackingFallbackEnds(t *testing.T) {
 	}
 	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("took %s", took)
+	}
+}
+
+// TestTemplates: a file of the project stands in the place of a template's, whoever imports it, and errors name the files
+// alike.
+func TestTemplates(t *testing.T) {
+	t.Parallel()
+	template := files{
+		"order.ts":     "import { price } from './lib/price';\nimport { text } from './text';\nexport default (r: any) => ({ p: price(r), t: text(r) })",
+		"text.ts":      "export const text = (r: any) => 'theirs ' + r.s",
+		"lib/price.ts": "import { text } from '../text';\nexport const price = (r: any) => text(r).length",
+		"other.ts":     "import './order';\nexport default (r: any) => r",
+		"order.js":     "never asked for",
+	}.write(t)
+	for _, tt := range []struct {
+		name, script, want string
+		project            files
+	}{
+		{"none of its own", "order.ts", `{"p":8,"t":"theirs x"}`, files{}},
+		{"the script", "order.ts", `{"t":"theirs x"}`, files{"order.ts": "import { text } from './text';\nexport default (r: any) => ({ t: text(r) })"}},
+		{"what it imports", "order.ts", `{"p":6,"t":"ours x"}`, files{"text.ts": "export const text = (r: any) => 'ours ' + r.s"}},
+		{"deeper", "order.ts", `{"p":1,"t":"theirs x"}`, files{"lib/price.ts": "export const price = (r: any) => 1"}},
+		{"what throws", "order.ts", "text.ts:2:", files{"text.ts": "\nexport const text = (r: any) => r.nothing.there"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p, diags := transforms.Load(tt.project.write(t), tt.script, transforms.Budget{}, template)
+			if len(diags) > 0 {
+				t.Fatal(diags)
+			}
+			got, err := run(t, p, `{"s":"x"}`)
+			if err != nil {
+				if f := failure(t, err); !strings.Contains(f.Error(), "("+tt.want) {
+					t.Error(f)
+				}
+			} else if diff := cmp.Diff(tt.want, encode(t, got)); diff != "" {
+				t.Error(diff)
+			}
+			if files := p.Files(); !slices.Contains(files, "order.ts") || slices.ContainsFunc(files, func(name string) bool { return !filepath.IsLocal(name) }) {
+				t.Error(files)
+			}
+		})
+	}
+	_, diags := transforms.Load(files{"text.ts": "export const text = (r: any) => r r"}.write(t), "order.ts", transforms.Budget{}, template)
+	if len(diags) != 1 || diags[0].Subject == nil || diags[0].Subject.Filename != "text.ts" {
+		t.Error(diags)
+	}
+	_, diags = transforms.Load(files{"text.ts": "export const text = (r: any) => null.x;\ntext(1)"}.write(t), "order.ts", transforms.Budget{}, template)
+	if len(diags) != 1 || diags[0].Subject == nil || diags[0].Subject.Filename != "text.ts" {
+		t.Error(diags)
 	}
 }

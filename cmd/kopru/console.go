@@ -219,7 +219,7 @@ func (c *cli) try(ctx context.Context, p *pipelines.Project, console *pipelines.
 }
 
 func (c *cli) tryScript(ctx context.Context, p *pipelines.Project, on tried, path string) error {
-	program, diags := transforms.Load(p.Dir, path, transforms.Budget{})
+	program, diags := transforms.Load(p.Dir, path, transforms.Budget{}, p.Templates...)
 	if diags.HasErrors() {
 		diag.Print(c.err, diags, nil, c.color)
 		return exit(exitFailed)

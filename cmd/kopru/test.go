@@ -106,7 +106,7 @@ func (t *tests) all(ctx context.Context, dir string) error {
 			Name: r.Test.Name, File: r.Test.Range.Filename, Line: r.Test.Range.Start.Line, TookMS: r.Took.Milliseconds(), diags: r.Failures,
 		})
 	}
-	if err := t.scripts(ctx, dir); err != nil {
+	if err := t.scripts(ctx, p); err != nil {
 		return err
 	}
 	return t.report(written, rehearsal.Cover(p, rehearsed))
@@ -121,7 +121,8 @@ func (t *tests) add(r testResult) {
 }
 
 // scripts runs the tests of functions.
-func (t *tests) scripts(ctx context.Context, dir string) error {
+func (t *tests) scripts(ctx context.Context, p *pipelines.Project) error {
+	dir := p.Dir
 	for _, pattern := range []string{"*.test.ts", "*.test.js"} {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
@@ -129,7 +130,7 @@ func (t *tests) scripts(ctx context.Context, dir string) error {
 		}
 		for _, path := range paths {
 			name := filepath.Base(path)
-			results, diags := transforms.Test(ctx, dir, name, t.filter.MatchString)
+			results, diags := transforms.Test(ctx, dir, name, t.filter.MatchString, p.Templates...)
 			for _, d := range diags {
 				if d.Subject != nil {
 					t.keep(dir, d.Subject.Filename)
