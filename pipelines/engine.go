@@ -186,6 +186,16 @@ func (l *loader) password(b *body, text string) {
 	}
 }
 
+// VariablesOf reads a project's settings, whatever else is wrong with it. The diagnostics are what is wrong with them, and
+// with files that can't be read.
+func VariablesOf(dir string, opts Options) (*Project, diag.List) {
+	l := newLoader(dir, opts)
+	l.read(dir)
+	l.variables(l.sort()["variable"])
+	l.tidy()
+	return l.project, l.diags
+}
+
 // EngineOf reads what a project says about its engine, whatever else is wrong with it. A folder without a project says
 // nothing. The diagnostics are why it can't be told.
 func EngineOf(dir string, opts Options) (*Project, diag.List) {

@@ -29,7 +29,7 @@ type bundler struct {
 	root   string   // the project's directory, absolute and without symbolic links
 	bases  []string // like root: templates, whose files stand in for those that root has not
 	script string   // relative to root, with slashes
-	tests  bool   // the script is a file of tests
+	tests  bool     // the script is a file of tests
 }
 
 // bundled is one source that needs nothing else: an expression that yields a function of exports, module and native.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -121,7 +122,7 @@ type typed string
 // of is the text as it is for a setting that is a text, else an expression.
 func (t typed) of(s *setting) any {
 	text := string(t)
-	if _, isText := s.value.(string); isText {
+	if s.Type == "string" {
 		return text
 	}
 	e, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
@@ -151,75 +152,89 @@ type credential struct {
 
 // setting is a variable of the project.
 type setting struct {
-	name, about, file string
-	value             any      // as it is now
-	allowed           []string // of flows
+	pipelines.Variable
+	name, about string
+	value       any // as it is now
+
+	allowed []string          // of flows
+	flows   map[string]string // what they do
 }
 
-// concerns tells whether a setting means something to one of the flows.
+// concerns tells whether a setting means something to one of the flows. Those of one flow stand in its file.
 func (s *setting) concerns(flows []any) bool {
-	return s.file == "variables.hcl" || slices.Contains(flows, any(strings.TrimSuffix(s.file, ".hcl")))
+	file := path.Base(s.Range.Filename)
+	return file == "variables.hcl" || slices.Contains(flows, any(strings.TrimSuffix(file, ".hcl")))
 }
 
 var flowName = regexp.MustCompile(`contains\(var\.flows, "(\w+)"\)`)
 
-// settingsOf reads the project's variables with their values.
+// settingsOf are the project's variables, with their values.
 func settingsOf(p *project) (map[string]*setting, error) {
 	out := map[string]*setting{}
-	var flows []string
-	given := map[string]any{}
-	for name, text := range p.Files {
-		file, diags := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
-		if diags.HasErrors() {
-			continue // a script
-		}
-		body, _ := file.Body.(*hclsyntax.Body)
-		if name == pipelines.DefaultVarFile {
-			for key, attr := range body.Attributes {
-				given[key] = constant(attr.Expr)
-			}
-			continue
-		}
-		for _, m := range flowName.FindAllSubmatch(text, -1) {
-			flows = append(flows, string(m[1]))
-		}
-		for _, b := range body.Blocks {
-			if b.Type != "variable" || len(b.Labels) != 1 {
-				continue
-			}
-			s := &setting{name: b.Labels[0], file: name}
-			if attr := b.Body.Attributes["description"]; attr != nil {
-				s.about, _ = constant(attr.Expr).(string)
-			}
-			if attr := b.Body.Attributes["default"]; attr != nil {
-				s.value = constant(attr.Expr)
-			}
-			out[s.name] = s
-		}
+	for _, v := range p.Variables {
+		out[v.Name] = &setting{Variable: v, name: v.Name, about: v.Description, value: v.Value}
 	}
-	for name, v := range given {
-		if out[name] != nil {
-			out[name].value = v
-		}
-	}
-	if out["flows"] == nil {
+	flows := out["flows"]
+	if flows == nil {
 		return nil, errors.New("the project has no variable \"flows\", so it is not one that kopru init made")
 	}
-	slices.Sort(flows)
-	out["flows"].allowed = slices.Compact(flows)
+	flows.flows = map[string]string{}
+	for _, text := range p.Files {
+		for _, m := range flowName.FindAllSubmatch(text, -1) {
+			flows.allowed = append(flows.allowed, string(m[1]))
+		}
+	}
+	slices.Sort(flows.allowed)
+	flows.allowed = slices.Compact(flows.allowed)
 	return out, nil
 }
 
-func constant(e hclsyntax.Expression) any {
-	v, diags := e.Value(nil)
-	if diags.HasErrors() {
-		return nil
-	}
-	out, err := expr.FromCty(v)
+// projectFile is the one file that a project needs.
+const projectFile = `# The bridge that comes with kopru. What is different here stands in kopru.vars.hcl; a file of this folder stands in the
+# place of the bridge's file of the same name: kopru template copy orders.hcl
+
+use "bridge" {
+  source = "` + shipped.Name + `"
+}
+`
+
+const projectReadme = `# A bridge between MplusKASSA and Visma.net
+
+| file | what |
+|---|---|
+| kopru.hcl | the bridge that this project uses |
+| kopru.vars.hcl | the settings of this merchant: change them here, or run kopru init again |
+| connections.hcl | the two systems, where their credentials are not in the environment |
+| secrets.age | credentials, encrypted; .kopru/secrets.key opens it and belongs nowhere but on the machines that run this |
+
+kopru template lists the bridge's files, and kopru template copy takes one over, to be changed here. kopru check tries
+both systems, kopru plan says what would be written, kopru test proves the pipelines, and kopru run keeps the systems in
+step.
+`
+
+// usesBridge tells whether a file of the folder names the bridge.
+func usesBridge(dir string) (bool, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.hcl"))
 	if err != nil {
-		return nil
+		return false, err
 	}
-	return out
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return false, err
+		}
+		file, diags := hclwrite.ParseConfig(text, path, hcl.InitialPos)
+		if diags.HasErrors() {
+			return false, diags
+		}
+		for _, b := range file.Body().Blocks() {
+			source := b.Body().GetAttribute("source")
+			if b.Type() == "use" && source != nil && strings.Contains(string(source.Expr().BuildTokens(nil).Bytes()), `"`+shipped.Name+`"`) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // settingsFile is a file whose answers change and whose other text stays.
@@ -228,10 +243,11 @@ type settingsFile struct {
 	file *hclwrite.File
 }
 
-func openSettings(path string) (*settingsFile, error) {
+// openSettings reads a file, which begins with a text when it is not there.
+func openSettings(path string, begin []byte) (*settingsFile, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		text, err = []byte("# The settings of this merchant, where they differ from variables.hcl.\n"), nil
+		text, err = begin, nil
 	}
 	if err != nil {
 		return nil, err
@@ -245,6 +261,20 @@ func openSettings(path string) (*settingsFile, error) {
 
 func (f *settingsFile) save() error {
 	return pipelines.ReplaceFile(f.path, hclwrite.Format(f.file.Bytes()), 0o644)
+}
+
+func (f *settingsFile) clone() *settingsFile {
+	file, _ := hclwrite.ParseConfig(f.file.Bytes(), f.path, hcl.InitialPos) // it was parsed before
+	return &settingsFile{f.path, file}
+}
+
+// connectionsOfBridge is the text of the bridge's file of connections.
+func connectionsOfBridge() []byte {
+	text, err := shipped.Files.ReadFile("connections.hcl")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return text
 }
 
 // setSetting writes an answer down, unless it says what holds anyway.
@@ -293,11 +323,7 @@ var fromEnvironment = regexp.MustCompile(`^env\("(\w+)"(?:, "([^"]*)")?\)$`)
 
 // credentials lists what the bridge's connections take from the environment, and whether this file still does.
 func (f *settingsFile) credentials(manifest func(string) *protocol.Manifest) []credential {
-	text, err := shipped.Files.ReadFile("connections.hcl")
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	original, _ := hclwrite.ParseConfig(text, "connections.hcl", hcl.InitialPos)
+	original, _ := hclwrite.ParseConfig(connectionsOfBridge(), "connections.hcl", hcl.InitialPos)
 	var out []credential
 	for _, b := range original.Body().Blocks() {
 		m := manifest(b.Labels()[0])

@@ -33,8 +33,8 @@ func (f *forms) show(field huh.Field) error {
 	return huh.NewForm(huh.NewGroup(field)).WithInput(keys).WithOutput(f.out).RunWithContext(f.ctx)
 }
 
-func (f *forms) input(title, about, value string, hidden bool) (string, error) {
-	field := huh.NewInput().Title(title).Description(about).Value(&value)
+func (f *forms) input(title, about, value string, hidden bool, valid validity) (string, error) {
+	field := huh.NewInput().Title(title).Description(about).Value(&value).Validate(valid.of)
 	if hidden {
 		field = field.EchoMode(huh.EchoModePassword)
 	}
@@ -42,9 +42,9 @@ func (f *forms) input(title, about, value string, hidden bool) (string, error) {
 	return value, err
 }
 
-func (f *forms) choose(title, about string, options []option, value string) (string, error) {
+func (f *forms) choose(title, about string, options []option, value string, valid validity) (string, error) {
 	err := f.show(huh.NewSelect[string]().Title(title).Description(about).Options(shown(options)...).
-		Value(&value).Height(min(len(options), 12) + 2))
+		Value(&value).Validate(valid.of).Height(min(len(options), 12) + 2))
 	return value, err
 }
 

@@ -6,12 +6,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/kopru-io/kopru/pipelines"
+	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
+	"github.com/kopru-io/kopru/plugins/mpluskassa"
+	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/vismanet"
 )
 
 // TestWizard drives kopru init in a pseudo-terminal, from nothing to a sync that ran.
@@ -49,11 +57,18 @@ func TestWizard(t *testing.T) {
 		w.answer(q[0], "\x15"+vars[q[1]]+"\r") // what stands there is taken away first
 	}
 	w.answer("What is to be kept in step?", "\r")
-	w.answer("employee_number", "\r")
-	w.answer("order_type", "\r")
-	w.answer("return_order_type", "\r")
+	w.answer("order_form", "\r")
+	w.answer("orders_start", "1-1-2026\r") // is refused where it stands
+	w.answer("Write it as 2026-01-31", "\x152020-01-01\r")
 	for _, name := range []string{
-		"vat_categories of 0", "vat_categories of 9", "vat_categories of 21", "vat_zone", "customer_class_person", "customer_class_company", "credit_terms", "warehouse", "item_class",
+		"employee_number", "order_type", "return_order_type", "vat_categories of 0", "vat_categories of 9", "vat_categories of 21", "vat_zone",
+	} {
+		w.answer(name, "\r")
+	}
+	w.answer("revenue_accounts of domestic", "/8010\r\r") // chosen from what the books have
+	for _, name := range []string{
+		"revenue_accounts of eu", "revenue_accounts of outside", "default_debtor", "customer_class_person", "customer_class_company", "credit_terms",
+		"branches of 1", "branches of 2", "item_class", "warehouse",
 	} {
 		w.answer(name, "\r")
 	}
@@ -65,6 +80,10 @@ func TestWizard(t *testing.T) {
 	}
 	if text := w.all(); strings.Contains(text, vars["MPLUSKASSA_SECRET"]) || strings.Contains(text, vars["VISMANET_CLIENT_SECRET"]) {
 		t.Error("a secret was shown")
+	}
+	if text, err := os.ReadFile(filepath.Join(shop, "kopru.vars.hcl")); err != nil || !strings.Contains(string(text), `domestic = "8010"`) ||
+		!regexp.MustCompile(`orders_start\s+= "2020-01-01"`).Match(text) {
+		t.Errorf("%s %v", text, err)
 	}
 	if text, err := os.ReadFile(filepath.Join(shop, "connections.hcl")); err != nil || !strings.Contains(string(text), `secret("MPLUSKASSA_SECRET")`) {
 		t.Errorf("%s %v", text, err)
@@ -159,4 +178,51 @@ func (w *terminal) all() string {
 func (w *terminal) tail() string {
 	text := w.all()
 	return text[max(0, len(text)-3000):]
+}
+
+// TestChoices: what the wizard asks for is a setting of the bridge, and what it offers is there and allowed.
+func TestChoices(t *testing.T) {
+	t.Parallel()
+	dir, err := templates{}.Dir(shipped.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, diags := pipelines.VariablesOf(dir, pipelines.Options{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	manifests := map[string]*protocol.Manifest{"mpluskassa.shop": mpluskassa.New().Manifest(), "vismanet.books": vismanet.New().Manifest()}
+	listed := func(of shipped.List) {
+		if of == (shipped.List{}) {
+			return
+		}
+		entities := manifests[of.Connection].GetEntities()
+		i := slices.IndexFunc(entities, func(e *protocol.Entity) bool { return e.GetName() == of.Entity })
+		if i < 0 {
+			t.Errorf("%s has no %s", of.Connection, of.Entity)
+			return
+		}
+		for _, field := range []string{of.Key, of.Label} {
+			if field != "" && !slices.ContainsFunc(entities[i].GetFields(), func(f *protocol.Field) bool { return f.GetName() == field }) {
+				t.Errorf("%s %s has no field %s", of.Connection, of.Entity, field)
+			}
+		}
+	}
+	for _, c := range shipped.Choices {
+		i := slices.IndexFunc(p.Variables, func(v pipelines.Variable) bool { return v.Name == c.Setting })
+		if i < 0 {
+			t.Errorf("the bridge has no setting %s", c.Setting)
+			continue
+		}
+		if isMap := p.Variables[i].Type == "map(string)"; isMap != c.IsMap() {
+			t.Errorf("%s is a %s", c.Setting, p.Variables[i].Type)
+		}
+		listed(c.Values)
+		listed(c.Keys)
+		for _, v := range c.Among {
+			if _, diags := pipelines.VariablesOf(dir, pipelines.Options{Vars: map[string]string{c.Setting: v}}); diags.HasErrors() {
+				t.Errorf("%s = %s: %v", c.Setting, v, diags)
+			}
+		}
+	}
 }

@@ -107,6 +107,8 @@ func (c *cli) root() *cobra.Command {
 	})
 	root.AddCommand(
 		c.initCommand(),
+		c.settingsCommand(),
+		c.templateCommand(),
 		c.validateCommand(),
 		c.fmtCommand(),
 		c.checkCommand(),

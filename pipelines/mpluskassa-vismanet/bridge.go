@@ -18,41 +18,57 @@ type List struct {
 	Key, Label string // fields
 }
 
-// Choice is a setting whose values the systems know. With Keys, the setting is a map, and they are its keys.
+// Choice is a setting that kopru init asks for: one of Among, one that a system knows, or with neither a text that is
+// typed. With Keys or Of, the setting is a map, and these are its keys.
 type Choice struct {
 	Setting string
-	Keys    *List
+	Among   []string
 	Values  List
+	Keys    List
+	Of      []string
 }
 
-// Choices are the settings for which kopru init asks the systems.
+// IsMap tells whether a setting has a value for each of several keys.
+func (c Choice) IsMap() bool { return c.Keys != (List{}) || c.Of != nil }
+
+// Choices are the settings that kopru init asks for, in its order. Those of a flow that is not wanted are left out.
 var Choices = []Choice{
+	{Setting: "order_form", Among: []string{"sales_order", "invoice", "invoiced_order"}},
+	{Setting: "orders_start"},
 	{Setting: "employee_number", Values: till("employee", "employeeNumber", "name")},
 	{Setting: "order_type", Values: books("order_type", "orderType", "description")},
 	{Setting: "return_order_type", Values: books("order_type", "orderType", "description")},
-	{
-		Setting: "vat_categories", Values: books("vat_category", "vatCategoryId", "description"),
-		Keys: &List{"mpluskassa.shop", "vat_group", "vatPercentage", ""},
-	},
+	{Setting: "quote_order_type", Values: books("order_type", "orderType", "description")},
+	{Setting: "vat_categories", Keys: vatRates, Values: books("vat_category", "vatCategoryId", "description")},
 	{Setting: "vat_zone", Values: books("vat_zone", "id", "description")},
+	{Setting: "revenue_accounts", Of: []string{"domestic", "eu", "outside"}, Values: accounts},
+	{Setting: "default_debtor"},
 	{Setting: "customer_class_person", Values: books("customer_class", "id", "description")},
 	{Setting: "customer_class_company", Values: books("customer_class", "id", "description")},
 	{Setting: "credit_terms", Values: books("credit_terms", "termsId", "description")},
+	{Setting: "branches", Keys: till("branch", "branchNumber", "branchName"), Values: books("branch", "number", "name")},
 	{
-		Setting: "delivery_methods", Values: books("carrier", "carrierId", "carrierDescription"),
-		Keys: &List{"mpluskassa.shop", "delivery_method", "deliveryMethod", "description"},
+		Setting: "delivery_methods",
+		Keys:    till("delivery_method", "deliveryMethod", "description"), Values: books("carrier", "carrierId", "carrierDescription"),
 	},
-	{
-		Setting: "payment_methods", Values: books("payment_method", "paymentMethodID", "description"),
-		Keys: &List{"mpluskassa.shop", "payment_method", "method", "description"},
-	},
-	{
-		Setting: "vat_codes", Values: till("vat_group", "vatCode", "vatPercentage"),
-		Keys: &List{"vismanet.books", "vat_category", "vatCategoryId", "description"},
-	},
-	{Setting: "warehouse", Values: books("warehouse", "warehouseID", "description")},
+	{Setting: "payment_methods", Keys: payments, Values: books("payment_method", "paymentMethodID", "description")},
+	{Setting: "missing_item", Among: []string{"park", "create", "fallback"}},
 	{Setting: "item_class", Values: books("item_class", "id", "description")},
+	{Setting: "warehouse", Values: books("warehouse", "warehouseID", "description")},
+	{
+		Setting: "vat_codes",
+		Keys:    books("vat_category", "vatCategoryId", "description"), Values: till("vat_group", "vatCode", "vatPercentage"),
+	},
+	{Setting: "receipts_start"},
+	{Setting: "receipt_revenue_accounts", Keys: vatRates, Values: accounts},
+	{Setting: "receipt_payment_accounts", Keys: payments, Values: accounts},
 }
+
+var (
+	vatRates = till("vat_group", "vatPercentage", "")
+	payments = till("payment_method", "method", "description")
+	accounts = books("account", "accountCD", "description")
+)
 
 func till(entity, key, label string) List { return List{"mpluskassa.shop", entity, key, label} }
 

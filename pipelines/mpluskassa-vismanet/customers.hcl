@@ -11,6 +11,11 @@ variable "customers_start" {
   type        = string
   default     = ""
   description = "The first read takes customers of Visma.net that changed on or after this day (2026-01-31); empty takes all"
+
+  validation {
+    condition     = var.customers_start == "" || can(parsedate("YYYY-MM-DD", var.customers_start))
+    error_message = "Write it as 2026-01-31, or leave it empty."
+  }
 }
 
 variable "customers_from_classes" {

@@ -145,6 +145,11 @@ variable "orders_start" {
   type        = string
   default     = ""
   description = "Orders before this date (2026-01-31) are left alone; empty takes all"
+
+  validation {
+    condition     = var.orders_start == "" || can(parsedate("YYYY-MM-DD", var.orders_start))
+    error_message = "Write it as 2026-01-31, or leave it empty."
+  }
 }
 
 variable "order_categories" {

@@ -10,6 +10,11 @@ variable "orders_to_till_start" {
   type        = string
   default     = ""
   description = "The first read takes orders that changed on or after this day (2026-01-31); empty takes all"
+
+  validation {
+    condition     = var.orders_to_till_start == "" || can(parsedate("YYYY-MM-DD", var.orders_to_till_start))
+    error_message = "Write it as 2026-01-31, or leave it empty."
+  }
 }
 
 variable "orders_to_till_types" {

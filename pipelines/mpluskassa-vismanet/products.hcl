@@ -11,6 +11,11 @@ variable "products_start" {
   type        = string
   default     = ""
   description = "Items that did not change since this date (2026-01-31) are left alone at first; empty takes all"
+
+  validation {
+    condition     = var.products_start == "" || can(parsedate("YYYY-MM-DD", var.products_start))
+    error_message = "Write it as 2026-01-31, or leave it empty."
+  }
 }
 
 variable "product_classes" {

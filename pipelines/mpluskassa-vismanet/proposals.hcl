@@ -11,6 +11,11 @@ variable "proposals_start" {
   type        = string
   default     = ""
   description = "Proposals before this date (2026-01-31) are left alone; empty takes all"
+
+  validation {
+    condition     = var.proposals_start == "" || can(parsedate("YYYY-MM-DD", var.proposals_start))
+    error_message = "Write it as 2026-01-31, or leave it empty."
+  }
 }
 
 variable "quote_order_type" {

@@ -12,6 +12,11 @@ variable "receipts_start" {
   type        = string
   default     = ""
   description = "Days before this one (2026-01-31) are left alone; empty takes all"
+
+  validation {
+    condition     = var.receipts_start == "" || can(parsedate("YYYY-MM-DD", var.receipts_start))
+    error_message = "Write it as 2026-01-31, or leave it empty."
+  }
 }
 
 variable "receipts_hours_after" {

@@ -21,6 +21,8 @@ func lists() []*entity {
 			field{name: "carrierDescription", about: "Description."}),
 		readOnlyList("warehouse", "/v1/warehouse", "warehouseID", true, "A warehouse.", name, active),
 		currency(),
+		readOnlyList("account", "/v1/account", "accountCD", false, "An account of the general ledger.",
+			name, active, field{name: "type", about: "Asset, Liability, Income or Expense."}),
 		readOnlyList("branch", "/v1/branch", "number", false, "A branch of the company.",
 			field{name: "name", about: "Name."}, field{name: "isActive", kind: truth, about: "Whether it is in use."}),
 		readOnlyList("order_type", "/v1/salesordertype", "orderType", true, "A sales order type.",
