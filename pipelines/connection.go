@@ -205,6 +205,16 @@ func settingOf(v any, a *protocol.Attribute) (any, error) {
 		return conform(v, listOfText)
 	case protocol.AttributeType_ATTRIBUTE_TYPE_STRING_MAP:
 		return conform(v, mapOfText)
+	case protocol.AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP:
+		objects, ok := v.(map[string]any)
+		for _, o := range objects {
+			_, isObject := o.(map[string]any)
+			ok = ok && isObject
+		}
+		if !ok {
+			return nil, fmt.Errorf("objects by name are needed, such as { order = { … } }")
+		}
+		return v, nil
 	default:
 		return v, nil
 	}

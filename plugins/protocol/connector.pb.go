@@ -87,21 +87,23 @@ const (
 	AttributeType_ATTRIBUTE_TYPE_DATE        AttributeType = 7 // "2026-01-31"
 	AttributeType_ATTRIBUTE_TYPE_STRING_LIST AttributeType = 8
 	AttributeType_ATTRIBUTE_TYPE_STRING_MAP  AttributeType = 9
+	AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP  AttributeType = 10 // objects by name; what is in them is the connector's to judge, by Validate
 )
 
 // Enum value maps for AttributeType.
 var (
 	AttributeType_name = map[int32]string{
-		0: "ATTRIBUTE_TYPE_UNSPECIFIED",
-		1: "ATTRIBUTE_TYPE_STRING",
-		2: "ATTRIBUTE_TYPE_INTEGER",
-		3: "ATTRIBUTE_TYPE_DECIMAL",
-		4: "ATTRIBUTE_TYPE_BOOL",
-		5: "ATTRIBUTE_TYPE_DURATION",
-		6: "ATTRIBUTE_TYPE_URL",
-		7: "ATTRIBUTE_TYPE_DATE",
-		8: "ATTRIBUTE_TYPE_STRING_LIST",
-		9: "ATTRIBUTE_TYPE_STRING_MAP",
+		0:  "ATTRIBUTE_TYPE_UNSPECIFIED",
+		1:  "ATTRIBUTE_TYPE_STRING",
+		2:  "ATTRIBUTE_TYPE_INTEGER",
+		3:  "ATTRIBUTE_TYPE_DECIMAL",
+		4:  "ATTRIBUTE_TYPE_BOOL",
+		5:  "ATTRIBUTE_TYPE_DURATION",
+		6:  "ATTRIBUTE_TYPE_URL",
+		7:  "ATTRIBUTE_TYPE_DATE",
+		8:  "ATTRIBUTE_TYPE_STRING_LIST",
+		9:  "ATTRIBUTE_TYPE_STRING_MAP",
+		10: "ATTRIBUTE_TYPE_OBJECT_MAP",
 	}
 	AttributeType_value = map[string]int32{
 		"ATTRIBUTE_TYPE_UNSPECIFIED": 0,
@@ -114,6 +116,7 @@ var (
 		"ATTRIBUTE_TYPE_DATE":        7,
 		"ATTRIBUTE_TYPE_STRING_LIST": 8,
 		"ATTRIBUTE_TYPE_STRING_MAP":  9,
+		"ATTRIBUTE_TYPE_OBJECT_MAP":  10,
 	}
 )
 
@@ -3109,7 +3112,7 @@ const file_connector_proto_rawDesc = "" +
 	"PathAccess\x12\x1b\n" +
 	"\x17PATH_ACCESS_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PATH_ACCESS_READ\x10\x01\x12\x15\n" +
-	"\x11PATH_ACCESS_WRITE\x10\x02*\xa8\x02\n" +
+	"\x11PATH_ACCESS_WRITE\x10\x02*\xc7\x02\n" +
 	"\rAttributeType\x12\x1e\n" +
 	"\x1aATTRIBUTE_TYPE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ATTRIBUTE_TYPE_STRING\x10\x01\x12\x1a\n" +
@@ -3120,7 +3123,9 @@ const file_connector_proto_rawDesc = "" +
 	"\x12ATTRIBUTE_TYPE_URL\x10\x06\x12\x17\n" +
 	"\x13ATTRIBUTE_TYPE_DATE\x10\a\x12\x1e\n" +
 	"\x1aATTRIBUTE_TYPE_STRING_LIST\x10\b\x12\x1d\n" +
-	"\x19ATTRIBUTE_TYPE_STRING_MAP\x10\t*\xdd\x01\n" +
+	"\x19ATTRIBUTE_TYPE_STRING_MAP\x10\t\x12\x1d\n" +
+	"\x19ATTRIBUTE_TYPE_OBJECT_MAP\x10\n" +
+	"*\xdd\x01\n" +
 	"\tFieldType\x12\x1a\n" +
 	"\x16FIELD_TYPE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11FIELD_TYPE_STRING\x10\x01\x12\x16\n" +

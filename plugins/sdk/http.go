@@ -37,6 +37,8 @@ type HTTP struct {
 	RedactQuery   []string // parameters whose values are secrets
 	Secrets       []string // values that are hidden wherever they show up; see Hide
 
+	OAuth2 *OAuth2 // gives every call its access token; nil = the connector gives credentials itself
+
 	Now func() time.Time // nil = time.Now
 
 	forms lastForms
@@ -71,9 +73,16 @@ type HTTPResponse struct {
 //   - a write that the engine has no leave for any more: TRANSIENT, and nothing is sent
 //   - never connected: TRANSIENT; connection lost after the request left: TRANSIENT, of a write AMBIGUOUS
 //   - an answer larger than MaxBody: FATAL, of a write AMBIGUOUS
-//   - 401, 403: AUTH; 404, 410: NOT_FOUND; 409, 412: CONFLICT; 429: RATE_LIMITED
+//   - 401, 403: AUTH; 404, 410: NOT_FOUND; 409, 412: CONFLICT; 429, and 403 with nothing left: RATE_LIMITED
 //   - 408 and 5xx: TRANSIENT, of a write AMBIGUOUS; 3xx: FATAL; all else: INVALID
 func (h *HTTP) Do(ctx context.Context, r HTTPRequest) (*HTTPResponse, error) {
+	if h.OAuth2 != nil {
+		return h.OAuth2.do(ctx, h, r)
+	}
+	return h.do(ctx, r)
+}
+
+func (h *HTTP) do(ctx context.Context, r HTTPRequest) (*HTTPResponse, error) {
 	if h.Slots != nil {
 		select {
 		case h.Slots <- struct{}{}:
@@ -136,11 +145,7 @@ var errTooLarge = errors.New("the answer is too large")
 
 // roundTrip reads the whole answer: one that breaks off half-way is none. It also returns the status line.
 func (h *HTTP) roundTrip(req *http.Request) (*HTTPResponse, string, error) {
-	client := http.Client{Timeout: time.Minute}
-	if h.Client != nil {
-		client = *h.Client
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client := h.client()
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, "", err
@@ -152,6 +157,16 @@ func (h *HTTP) roundTrip(req *http.Request) (*HTTPResponse, string, error) {
 		err = errTooLarge
 	}
 	return &HTTPResponse{Status: resp.StatusCode, Header: resp.Header, Body: body}, resp.Proto + " " + resp.Status, err
+}
+
+// client is the one that makes the calls.
+func (h *HTTP) client() http.Client {
+	client := http.Client{Timeout: time.Minute}
+	if h.Client != nil {
+		client = *h.Client
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return client
 }
 
 func (h *HTTP) most() int64 {
@@ -220,14 +235,14 @@ func (h *HTTP) refused(answer *HTTPResponse, write bool) *Failure {
 	switch {
 	case code == http.StatusUnauthorized:
 		set(protocol.FailureClass_FAILURE_CLASS_AUTH, "unauthorized", "the credentials are refused")
+	case code == http.StatusTooManyRequests || code == http.StatusForbidden && exhausted(answer.Header):
+		set(protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED, "rate_limited", "fewer calls are wanted")
 	case code == http.StatusForbidden:
 		set(protocol.FailureClass_FAILURE_CLASS_AUTH, "forbidden", "the credentials give no right to this")
 	case code == http.StatusNotFound || code == http.StatusGone:
 		set(protocol.FailureClass_FAILURE_CLASS_NOT_FOUND, "not_found", "it does not exist")
 	case code == http.StatusConflict || code == http.StatusPreconditionFailed:
 		set(protocol.FailureClass_FAILURE_CLASS_CONFLICT, "conflict", "somebody else changed it")
-	case code == http.StatusTooManyRequests:
-		set(protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED, "rate_limited", "fewer calls are wanted")
 	case code >= 300 && code < 400:
 		set(protocol.FailureClass_FAILURE_CLASS_FATAL, "redirect", "another address is to be used; redirects are not followed")
 	case code >= 500 || code == http.StatusRequestTimeout:
@@ -240,19 +255,10 @@ func (h *HTTP) refused(answer *HTTPResponse, write bool) *Failure {
 		set(protocol.FailureClass_FAILURE_CLASS_INVALID, "rejected", "the system rejects it with "+strconv.Itoa(code))
 	}
 	f.RetryAfter = retryAfter(answer.Header, h.now())
+	if f.RetryAfter == 0 && f.Class == protocol.FailureClass_FAILURE_CLASS_RATE_LIMITED {
+		f.RetryAfter = untilReset(answer.Header, h.now())
+	}
 	return f
-}
-
-// retryAfter is the pause in Retry-After, in seconds or up to a date; 0 = it does not say.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	text := strings.TrimSpace(header.Get("Retry-After"))
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(max(seconds, 0), 86400)) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return min(max(at.Sub(now), 0), 24*time.Hour)
-	}
-	return 0
 }
 
 // words is what a body says to a human: of a page, which a proxy may have sent, only its title.
