@@ -44,6 +44,7 @@ const (
 	date         = protocol.AttributeType_ATTRIBUTE_TYPE_DATE
 	textListType = protocol.AttributeType_ATTRIBUTE_TYPE_STRING_LIST
 	textMapType  = protocol.AttributeType_ATTRIBUTE_TYPE_STRING_MAP
+	objectsType  = protocol.AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP
 )
 
 func field(name string, t protocol.FieldType, inner ...*protocol.Field) *protocol.Field {
@@ -86,7 +87,7 @@ func till() *protocol.Manifest {
 		Config: attributes{
 			required(setting("url", address, "")), required(setting("ident", textSetting, "")), secret, mode,
 			setting("timezone", textSetting, `"Europe/Amsterdam"`), setting("page_size", whole, "100"), setting("timeout", duration, `"30s"`),
-			setting("factor", amount, ""), setting("tags", textListType, ""), setting("headers", textMapType, ""), setting("trace", yesNo, ""),
+			setting("factor", amount, ""), setting("tags", textListType, ""), setting("headers", textMapType, ""), setting("trace", yesNo, ""), setting("kinds", objectsType, ""),
 		},
 		Entities: []*protocol.Entity{
 			{

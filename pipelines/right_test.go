@@ -161,6 +161,7 @@ connection "mpluskassa" "second" {
   factor    = 1.50
   tags      = ["a", 1]
   headers   = { a = "b" }
+  kinds     = { a = { size = 1.50, more = ["x"] } }
   trace     = true
   limit     = { per_second = 2.5, concurrency = 3 }
 }
@@ -241,6 +242,7 @@ pipeline "off" {
 		"url": "http://127.0.0.1:8080", "ident": "42", "secret": "till-secret", "mode": "live", "timezone": "Europe/Amsterdam",
 		"page_size": record.Number("50"), "timeout": "30s", "factor": record.Number("1.5"), "tags": []any{"a", "1"},
 		"headers": map[string]any{"a": "b"}, "trace": true,
+		"kinds": map[string]any{"a": map[string]any{"size": record.Number("1.5"), "more": []any{"x"}}},
 	}
 	if d := cmp.Diff(want, second.Config); d != "" || second.Limit != (pipelines.Limit{PerSecond: 2.5, Concurrency: 3}) {
 		t.Errorf("connection: %s %+v", d, second.Limit)

@@ -192,7 +192,7 @@ func writeFields(w io.Writer, path string, fields []*protocol.Field) {
 
 func codes(all []string) string { return "`" + strings.Join(all, "`, `") + "`" }
 
-var settingKinds = strings.NewReplacer("string_list", "list of text", "string_map", "map of text", "string", "text")
+var settingKinds = strings.NewReplacer("string_list", "list of text", "string_map", "map of text", "object_map", "objects by name", "string", "text")
 
 // tableCell is text that does not end a table's cell.
 func tableCell(text string) string {

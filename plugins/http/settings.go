@@ -2,7 +2,6 @@ package http
 
 import (
 	"encoding/base64"
-	"net"
 	nethttp "net/http"
 	"net/url"
 	"slices"
@@ -137,16 +136,11 @@ func (p *problems) address(name, text string) *url.URL {
 		return &url.URL{}
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		p.add(name, "The address has credentials or a query in it.", "Only scheme, host and path belong here.")
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !protocol.Loopback(u.Hostname())):
 		p.add(name, "The address is not https.", "Plain http is only for this machine: credentials travel with every call.")
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 	return u
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // needs are the settings of each way to prove who calls.
