@@ -110,19 +110,25 @@ func (e *execution) taken(ctx context.Context, s *pipelines.Sink, w want, id str
 	if w.pair == nil || !s.Pair.Direct || w.pair.ID == id {
 		return nil
 	}
+	owner, err := e.owner(ctx, s, id)
+	if err != nil || owner == "" || owner == w.linkKey {
+		return err
+	}
+	return invalid("pair.taken", "%s %s already belongs to %s of %s, so %s can't belong to it too: two of a kind match it; merge them, or tell them apart",
+		s.Entity, id, owner, s.Pair.From, w.linkKey)
+}
+
+// owner is the record that one of the target belongs to, "" when it is nobody's.
+func (e *execution) owner(ctx context.Context, s *pipelines.Sink, id string) (string, error) {
 	var back state.Pair
 	err := e.durable(ctx, func() (err error) {
 		back, err = e.store.Pair(ctx, s.Pair.Name, s.Pair.From, id)
 		return err
 	})
-	switch {
-	case err != nil:
-		return &stop{err}
-	case back.ID == "" || back.ID == w.linkKey:
-		return nil
+	if err != nil {
+		return "", &stop{err}
 	}
-	return invalid("pair.taken", "%s %s already belongs to %s of %s, so %s can't belong to it too: two of a kind match it; merge them, or tell them apart",
-		s.Entity, id, back.ID, s.Pair.From, w.linkKey)
+	return back.ID, nil
 }
 
 // merged is what becomes of a record when both sides may have changed it.
@@ -196,6 +202,11 @@ func made(fields map[string]any) merged {
 func (e *execution) keepPair(ctx context.Context, s *pipelines.Sink, it *item, w want, id string, m merged) error {
 	if s.Pair == nil || e.plan != nil {
 		return nil
+	}
+	if !s.Pair.Direct { // whoever comes along with another record may use what belongs to one like it, no more
+		if owner, err := e.owner(ctx, s, id); err != nil || owner != "" && owner != w.linkKey {
+			return err
+		}
 	}
 	own := state.Pair{Name: s.Pair.Name, Target: target(s), Key: w.linkKey, ID: id}
 	back := state.Pair{Name: s.Pair.Name, Target: s.Pair.From, Key: id, ID: w.linkKey}

@@ -300,6 +300,44 @@ func TestTwoOfOneAddress(t *testing.T) {
 	}
 }
 
+// TestSomethingElseTakesNoPair: what comes along with another record, as a customer with an order, uses what belongs to
+// one like it, and leaves it to that one.
+func TestSomethingElseTakesNoPair(t *testing.T) {
+	t.Parallel()
+	b := newTwoSystems(t, bothWays+`
+pipeline "orders" {
+  source "customer" {
+    connection = fake.till
+  }
+  sink "customer" {
+    connection = fake.books
+    pair       = "customer"
+    match      = { email = record.email }
+    link       = meta.key
+    update     = "none"
+    set        = { email = record.email, name = record.name }
+  }
+}
+`)
+	id := b.insert(b.books, customerOf("a@x.test", "Ann"))
+	b.settle()
+	b.insert(b.till, map[string]any{"email": "a@x.test", "name": "Bob"})
+	for range 2 {
+		if s := b.sync(2); s.Records.Dead != 0 || len(b.books.rows("customer")) != 1 {
+			t.Errorf("%+v", s)
+		}
+		if s := b.sync(1); s.Records.Read > 0 && s.Records.Dead != 1 {
+			t.Errorf("%+v", s)
+		}
+	}
+	b.want(b.books, id, "name", "Ann")
+	b.till.edit("1", "name", "Anna")
+	if s := b.sync(1); s.Records.Dead != 0 {
+		t.Errorf("%+v", s)
+	}
+	b.want(b.books, id, "name", "Anna")
+}
+
 // Whatever happens on both sides, in whatever order and with whatever faults: in the end both have the same, and
 // nothing moves any more.
 func TestBothWaysComeToRest(t *testing.T) {
