@@ -64,8 +64,16 @@ const open = ["Open", "Hold", "BackOrder"];
 
 // actionFor says what an order that is in Visma.net already needs: nothing, a change, or that a human looks at it.
 function actionFor(order: any, existing: any, lines: Line[], ctx: any): string {
-  if (order.isCredit) return "credit";
   if (existing === null) return "place";
+  if (order.isCredit) {
+    const off = differences(existing.lines, lines);
+    if (off.length === 0) return "credit";
+    return ctx.fail(
+      `the order was changed in the till after it was sent, and then cancelled; ${existing.id} in Visma.net is ${existing.status} ` +
+        `and not what a credit of it would be: ${off.join("; ")}; credit it there`,
+      { field: "cancelState" },
+    );
+  }
   if (order.isCancelled) {
     if (order.form !== "invoice" && open.includes(existing.status)) return "cancel";
     return ctx.fail(
