@@ -3,72 +3,17 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/engine/state"
-	"github.com/kopru-io/kopru/pipelines/diag"
 )
-
-// letter is a dead letter or a parked record as it is shown. Lists leave the records out.
-type letter struct {
-	ID         int64           `json:"id"`
-	Pipeline   string          `json:"pipeline"`
-	Key        string          `json:"key"`
-	Operation  string          `json:"operation"`
-	Status     string          `json:"status"`
-	Since      time.Time       `json:"since"`
-	Step       string          `json:"step"`
-	Code       string          `json:"code"`
-	Class      string          `json:"class,omitempty"`
-	Message    string          `json:"message"`
-	Remedy     string          `json:"remedy,omitempty"`
-	WaitsFor   string          `json:"waits_for,omitempty"`
-	Attempts   int             `json:"attempts"`
-	FirstAt    time.Time       `json:"first_at"`
-	LastAt     time.Time       `json:"last_at"`
-	Run        string          `json:"run"`
-	Version    string          `json:"definition"`
-	Queued     bool            `json:"queued,omitempty"` // for the next run
-	Reason     string          `json:"reason,omitempty"` // why it was discarded
-	Original   json.RawMessage `json:"original,omitempty"`
-	Current    json.RawMessage `json:"current,omitempty"`
-	Edited     json.RawMessage `json:"edited,omitempty"`
-	EditedStep string          `json:"edited_at_step,omitempty"`
-	Exchanges  json.RawMessage `json:"exchanges,omitempty"`
-}
-
-func asLetter(h state.Held) letter {
-	return letter{
-		ID: h.ID, Pipeline: h.Pipeline, Key: h.Key, Operation: h.Operation, Status: h.Status, Since: h.Since, Step: h.Step,
-		Code: h.Code, Class: h.Class, Message: h.Message, Remedy: diag.Explain(h.Code), WaitsFor: h.WaitsFor,
-		Attempts: h.Attempts, FirstAt: h.CreatedAt, LastAt: h.UpdatedAt, Run: h.Run, Version: h.Version,
-		Queued: !h.QueuedAt.IsZero(), Reason: h.Reason, EditedStep: h.EditedStep,
-	}
-}
-
-// whole adds the records and what was sent.
-func (l letter) whole(h state.Held) letter {
-	l.Original, l.Current, l.Edited, l.Exchanges = asJSON(h.Original), asJSON(h.Current), asJSON(h.Edited), asJSON(h.Exchanges)
-	return l
-}
-
-// asJSON is data as it is, or as a text where it is no JSON.
-func asJSON(data []byte) json.RawMessage {
-	if len(data) == 0 || json.Valid(data) {
-		return data
-	}
-	text, _ := json.Marshal(string(data)) // a text always has a form
-	return text
-}
 
 func (c *cli) deadCommand() *cobra.Command {
 	cmd := &cobra.Command{

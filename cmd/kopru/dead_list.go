@@ -10,19 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/state"
 )
-
-// letterGroup is letters with the same trouble.
-type letterGroup struct {
-	Letters  int64     `json:"letters"`
-	Status   string    `json:"status"`
-	Pipeline string    `json:"pipeline"`
-	Step     string    `json:"step"`
-	Code     string    `json:"code"`
-	Oldest   time.Time `json:"oldest"`
-	Example  letter    `json:"example"`
-}
 
 func (c *cli) deadListCommand() *cobra.Command {
 	var ch choice
@@ -56,7 +46,7 @@ func (c *cli) listLetters(ctx context.Context, store *state.Store, ch *choice) e
 	if err != nil {
 		return err
 	}
-	list := make([]letter, len(held))
+	list := make([]dashboard.Letter, len(held))
 	for i, h := range held {
 		if list[i], err = asShown(ctx, store, h); err != nil {
 			return err
@@ -73,7 +63,7 @@ func (c *cli) listLetters(ctx context.Context, store *state.Store, ch *choice) e
 	fmt.Fprintln(columns, "LETTER\tSTATUS\tSINCE\tPIPELINE\tKEY\tSTEP\tCODE\tWHY")
 	for _, l := range list {
 		fmt.Fprintf(columns, "#%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			l.ID, l.Status, minute(l.Since), l.Pipeline, cell(l.Key, 36), l.Step, l.Code, cell(l.why(), 120))
+			l.ID, l.Status, minute(l.Since), l.Pipeline, cell(l.Key, 36), l.Step, l.Code, cell(why(l), 120))
 	}
 	if err := columns.Flush(); err != nil {
 		return err
@@ -86,8 +76,8 @@ func (c *cli) listLetters(ctx context.Context, store *state.Store, ch *choice) e
 }
 
 // asShown is a letter with the number of the one it waits behind.
-func asShown(ctx context.Context, store *state.Store, h state.Held) (letter, error) {
-	l := asLetter(h)
+func asShown(ctx context.Context, store *state.Store, h state.Held) (dashboard.Letter, error) {
+	l := dashboard.AsLetter(h)
 	if h.Status != state.HeldParked || h.WaitTarget != "" {
 		return l, nil
 	}
@@ -102,7 +92,7 @@ func asShown(ctx context.Context, store *state.Store, h state.Held) (letter, err
 }
 
 // why is the reason at a glance.
-func (l letter) why() string {
+func why(l dashboard.Letter) string {
 	switch {
 	case l.Status == state.HeldDiscarded:
 		return "discarded: " + l.Reason
@@ -120,7 +110,7 @@ func minute(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 func cell(text string, width int) string { return cut(strings.Join(strings.Fields(text), " "), width) }
 
 // printNext says what can be done about the newest open letter.
-func printNext(w io.Writer, ch *choice, list []letter) {
+func printNext(w io.Writer, ch *choice, list []dashboard.Letter) {
 	for _, l := range list {
 		if l.Status != state.HeldDead && l.Status != state.HeldParked {
 			continue
@@ -138,11 +128,11 @@ func (c *cli) listGroups(ctx context.Context, store *state.Store, ch *choice) er
 	if err != nil {
 		return err
 	}
-	groups := make([]letterGroup, len(found))
+	groups := make([]dashboard.Group, len(found))
 	for i, g := range found {
-		groups[i] = letterGroup{
+		groups[i] = dashboard.Group{
 			Letters: g.Letters, Status: g.Status, Pipeline: g.Pipeline, Step: g.Step, Code: g.Code, Oldest: g.Oldest,
-			Example: asLetter(g.Example),
+			Example: dashboard.AsLetter(g.Example),
 		}
 	}
 	if c.json {
@@ -156,7 +146,7 @@ func (c *cli) listGroups(ctx context.Context, store *state.Store, ch *choice) er
 	fmt.Fprintln(columns, "LETTERS\tSTATUS\tPIPELINE\tSTEP\tCODE\tOLDEST\tFOR EXAMPLE")
 	for _, g := range groups {
 		fmt.Fprintf(columns, "%d\t%s\t%s\t%s\t%s\t%s\t#%d %s: %s\n", g.Letters, g.Status, g.Pipeline, g.Step, g.Code,
-			minute(g.Oldest), g.Example.ID, cell(g.Example.Key, 36), cell(g.Example.why(), 100))
+			minute(g.Oldest), g.Example.ID, cell(g.Example.Key, 36), cell(why(g.Example), 100))
 	}
 	if err := columns.Flush(); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
@@ -22,8 +23,8 @@ import (
 // replayed is how the replay of one pipeline's letters ended.
 type replayed struct {
 	run.Summary
-	Queued []int64  `json:"queued,omitempty"` // for the next run, since one is under way
-	Open   []letter `json:"open"`             // did not come through
+	Queued []int64            `json:"queued,omitempty"` // for the next run, since one is under way
+	Open   []dashboard.Letter `json:"open"`             // did not come through
 }
 
 // statusQueued is the Status of a replay that is left to the next run.
@@ -140,7 +141,7 @@ func replayOne(
 	ctx context.Context, runner *run.Runner, store *state.Store, p *pipelines.Pipeline, what run.Replay,
 ) (replayed, error) {
 	summary, err := runner.Replay(ctx, p, what)
-	out := replayed{Summary: summary, Open: []letter{}}
+	out := replayed{Summary: summary, Open: []dashboard.Letter{}}
 	switch {
 	case errors.Is(err, state.ErrBusy):
 		out.Status, out.Error, out.Queued = statusQueued, "", what.IDs
@@ -155,7 +156,7 @@ func replayOne(
 		}
 		for _, h := range slices.Backward(held) {
 			if h.Open() {
-				out.Open = append(out.Open, asLetter(h))
+				out.Open = append(out.Open, dashboard.AsLetter(h))
 			}
 		}
 	}
@@ -218,7 +219,7 @@ func (c *cli) printOneReplayed(r replayed) {
 			fmt.Fprintf(c.err, "  and %d more\n", len(r.Open)-mostShown)
 			break
 		}
-		fmt.Fprintf(c.err, "  #%d %s %s at %s, attempt %d: %s\n", l.ID, cell(l.Key, 36), l.Status, l.Step, l.Attempts, cell(l.why(), 120))
+		fmt.Fprintf(c.err, "  #%d %s %s at %s, attempt %d: %s\n", l.ID, cell(l.Key, 36), l.Status, l.Step, l.Attempts, cell(why(l), 120))
 	}
 }
 

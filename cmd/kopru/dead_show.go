@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/plugins/record"
 )
@@ -43,7 +44,7 @@ func (c *cli) deadShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l = l.whole(held[0])
+			l = l.Whole(held[0])
 			if c.json {
 				return c.printJSON(l)
 			}
@@ -53,7 +54,7 @@ func (c *cli) deadShowCommand() *cobra.Command {
 	}
 }
 
-func printLetter(w io.Writer, ch *choice, l letter) {
+func printLetter(w io.Writer, ch *choice, l dashboard.Letter) {
 	fmt.Fprintf(w, "#%d  %s since %s\n\n", l.ID, l.Status, minute(l.Since))
 	facts := [][2]string{
 		{"record", fmt.Sprintf("%s (%s) of pipeline %s", l.Key, l.Operation, l.Pipeline)},
@@ -124,16 +125,7 @@ func pretty(data []byte) string {
 	return b.String()
 }
 
-func printExchanges(w io.Writer, data []byte) {
-	var list []struct {
-		Request  string `json:"request"`
-		Response string `json:"response"`
-		Status   int    `json:"status"`
-		TookMS   int64  `json:"took_ms"`
-	}
-	if json.Unmarshal(data, &list) != nil || len(list) == 0 {
-		return
-	}
+func printExchanges(w io.Writer, list []dashboard.Exchange) {
 	for i, x := range list {
 		section(w, fmt.Sprintf("Sent (%d of %d)", i+1, len(list)), x.Request)
 		section(w, fmt.Sprintf("Answered, status %d after %d ms", x.Status, x.TookMS), x.Response)

@@ -120,6 +120,8 @@ func (c *cli) root() *cobra.Command {
 		c.activityCommand(),
 		c.cursorCommand(),
 		c.resetCommand(),
+		c.statusCommand(),
+		c.topCommand(),
 		c.nodesCommand(),
 		c.linksCommand(),
 		c.deadCommand(),

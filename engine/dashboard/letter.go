@@ -11,7 +11,7 @@ import (
 	"github.com/kopru-io/kopru/pipelines/diag"
 )
 
-// Letter is a record that did not come through, as it is shown.
+// Letter is a record that did not come through, as it is shown. Lists leave the records out.
 type Letter struct {
 	ID         int64           `json:"id"`
 	Pipeline   string          `json:"pipeline"`
@@ -28,6 +28,8 @@ type Letter struct {
 	Attempts   int             `json:"attempts"`
 	FirstAt    time.Time       `json:"first_at"`
 	LastAt     time.Time       `json:"last_at"`
+	Run        string          `json:"run"`
+	Version    string          `json:"definition"`
 	Queued     bool            `json:"queued,omitempty" doc:"the next run replays it"`
 	Reason     string          `json:"reason,omitempty" doc:"why it was discarded"`
 	Original   json.RawMessage `json:"original,omitempty" doc:"as it was read; for operators"`
@@ -48,23 +50,36 @@ type Exchange struct {
 	TookMS   int64  `json:"took_ms"`
 }
 
-func (r *room) letter(h state.Held) Letter {
+// AsLetter is a letter as lists show it.
+func AsLetter(h state.Held) Letter {
 	return Letter{
 		ID: h.ID, Pipeline: h.Pipeline, Key: h.Key, Operation: h.Operation, Status: h.Status, Since: h.Since, Step: h.Step,
-		Code: h.Code, Class: h.Class, Message: r.Clean(h.Message), Remedy: diag.Explain(h.Code), WaitsFor: h.WaitsFor,
-		Attempts: h.Attempts, FirstAt: h.CreatedAt, LastAt: h.UpdatedAt, Queued: !h.QueuedAt.IsZero(), Reason: h.Reason,
+		Code: h.Code, Class: h.Class, Message: h.Message, Remedy: diag.Explain(h.Code), WaitsFor: h.WaitsFor,
+		Attempts: h.Attempts, FirstAt: h.CreatedAt, LastAt: h.UpdatedAt, Run: h.Run, Version: h.Version,
+		Queued: !h.QueuedAt.IsZero(), Reason: h.Reason,
 	}
 }
 
-// whole adds the records and what was sent, which only those see who mend.
+// Whole adds the records and what was sent and answered.
+func (l Letter) Whole(h state.Held) Letter {
+	l.Original, l.Current, l.Edited, l.EditedStep = asJSON(h.Original), asJSON(h.Current), asJSON(h.Edited), h.EditedStep
+	_ = json.Unmarshal(h.Exchanges, &l.Exchanges) // none is none
+	return l
+}
+
+func (r *room) letter(h state.Held) Letter {
+	h.Message = r.Clean(h.Message)
+	return AsLetter(h)
+}
+
+// whole is a letter with what only those see who mend.
 func (r *room) whole(ctx context.Context, h state.Held) Letter {
 	l := r.letter(h)
 	if !who(ctx).Role.May(Operator) {
 		return l
 	}
-	l.Original, l.Current, l.Edited, l.EditedStep = asJSON(h.Original), asJSON(h.Current), asJSON(h.Edited), h.EditedStep
-	_ = json.Unmarshal([]byte(r.Clean(string(h.Exchanges))), &l.Exchanges) // none is none
-	return l
+	h.Exchanges = []byte(r.Clean(string(h.Exchanges)))
+	return l.Whole(h)
 }
 
 // asJSON is data as it is, or as a text where it is no JSON.

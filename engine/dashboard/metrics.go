@@ -30,8 +30,10 @@ func (e Engine) Observe(meter metric.Meter) error {
 	lag := gauge("kopru.cursor.lag", "s", "Since when not everything that the source has is known to have its outcome")
 	running := gauge("kopru.pipeline.running", "", "1 while a run is under way")
 	paused := gauge("kopru.connection.paused", "", "1 while a system wants to be left alone")
+	down := gauge("kopru.connection.down", "", "1 while a system fails whoever uses it")
+	alerts := gauge("kopru.alerts.open", "", "Things that are wrong of what an alert watches over")
 	connector := gauge("kopru.connector.state", "", "1 for the state that a connector's process on this node is in")
-	all := []metric.Observable{dead, parked, lag, running, paused, connector}
+	all := []metric.Observable{dead, parked, lag, running, paused, down, alerts, connector}
 	_, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		seen, err := e.Look(ctx)
 		if err != nil {
@@ -43,12 +45,21 @@ func (e Engine) Observe(meter metric.Meter) error {
 			o.ObserveFloat64(dead, float64(p.Dead), of)
 			o.ObserveFloat64(parked, float64(p.Parked), of)
 			o.ObserveFloat64(running, boolean(p.Running), of)
-			if p.InStep != nil {
-				o.ObserveFloat64(lag, time.Since(*p.InStep).Seconds(), of)
+			if p.LagSeconds != nil {
+				o.ObserveFloat64(lag, *p.LagSeconds, of)
 			}
 		}
 		for _, c := range seen.Connections {
-			o.ObserveFloat64(paused, boolean(c.PausedUntil != nil), metric.WithAttributes(attribute.String("connection", c.Address)))
+			of := metric.WithAttributes(attribute.String("connection", c.Address))
+			o.ObserveFloat64(paused, boolean(c.PausedUntil != nil), of)
+			o.ObserveFloat64(down, boolean(c.State == Down), of)
+		}
+		open := map[string]int{}
+		for _, a := range seen.Alerts {
+			open[a.Alert]++
+		}
+		for _, a := range e.Definition().Project.Alerts {
+			o.ObserveFloat64(alerts, float64(open[a.Name]), metric.WithAttributes(attribute.String("alert", a.Name)))
 		}
 		for _, c := range e.Connectors() {
 			for _, s := range []host.State{host.Idle, host.Ready, host.BackingOff, host.Quarantined} {

@@ -33,6 +33,7 @@ type PipelineLine struct {
 	Next        *time.Time   `json:"next,omitempty" doc:"when the next run is due"`
 	Last        *RunLine     `json:"last,omitempty"`
 	InStep      *time.Time   `json:"in_step,omitempty" doc:"everything that the source had by then has its outcome"`
+	LagSeconds  *float64     `json:"lag_s,omitempty" doc:"how long ago in_step is"`
 	Today       state.Counts `json:"today"`
 	Hours       []int64      `json:"hours" nullable:"false" doc:"records of the last 24 hours, the oldest first"`
 	Dead        int64        `json:"dead"`
@@ -65,9 +66,43 @@ type Overview struct {
 	Pipelines   []PipelineLine   `json:"pipelines" nullable:"false"`
 	Connections []ConnectionLine `json:"connections" nullable:"false"`
 	Nodes       []NodeLine       `json:"nodes" nullable:"false"`
-	Definition  int              `json:"definition"`
-	Since       time.Time        `json:"since"`
+	Alerts      []AlertLine      `json:"alerts" nullable:"false"`
+	Definition  int              `json:"definition,omitempty"`
+	Since       time.Time        `json:"since,omitzero"`
 	Health      string           `json:"health"`
+}
+
+// NeedsSomebody tells whether there is something that does not mend itself.
+func (o *Overview) NeedsSomebody() bool {
+	return o.Health == Failing || o.Health == Attention || len(o.Alerts) > 0 ||
+		slices.ContainsFunc(o.Connections, func(c ConnectionLine) bool { return c.State == Down })
+}
+
+// AlertLine is something that is wrong, and that an alert watches over.
+type AlertLine struct {
+	Alert     string     `json:"alert"`
+	Condition string     `json:"condition" enum:"dead_letters,lag,silence,connection_down,rate_limited,reconcile"`
+	Subject   string     `json:"subject"`
+	Since     time.Time  `json:"since"`
+	Told      *time.Time `json:"told,omitempty" doc:"when people were told"`
+	What      string     `json:"what"`
+	Why       string     `json:"why,omitempty"`
+	Remedy    string     `json:"remedy,omitempty"`
+	Path      string     `json:"path" doc:"of the page to look at"`
+}
+
+func (r *room) alerts(ctx context.Context) ([]AlertLine, error) {
+	list, err := r.Store.Alerts(ctx)
+	out := make([]AlertLine, len(list))
+	for i, a := range list {
+		out[i] = AlertLine{
+			Alert: a.Alert, Condition: a.Condition, Subject: a.Subject, Since: a.Since, What: a.What, Why: a.Why, Remedy: a.Remedy, Path: a.Path,
+		}
+		if !a.Told.IsZero() {
+			out[i].Told = &list[i].Told
+		}
+	}
+	return out, err
 }
 
 func (r *room) runLine(x state.Run) RunLine {
@@ -122,7 +157,10 @@ func (r *room) overview(ctx context.Context) (*Overview, error) {
 	if out.Connections, err = r.connections(ctx); err != nil {
 		return nil, err
 	}
-	out.Nodes, err = r.nodes(ctx)
+	if out.Nodes, err = r.nodes(ctx); err != nil {
+		return nil, err
+	}
+	out.Alerts, err = r.alerts(ctx)
 	return out, err
 }
 
@@ -180,7 +218,7 @@ func (r *room) pipelineLines(ctx context.Context) ([]PipelineLine, error) {
 
 // lastRuns fills in what the newest runs say.
 func (r *room) lastRuns(ctx context.Context, line *PipelineLine) error {
-	runs, err := r.Store.Runs(ctx, line.Name, 20)
+	runs, err := r.Store.Runs(ctx, line.Name, 5)
 	if err != nil {
 		return err
 	}
@@ -192,10 +230,14 @@ func (r *room) lastRuns(ctx context.Context, line *PipelineLine) error {
 		if x.Status != "running" && line.Last == nil {
 			line.Last = &shown
 		}
-		if x.Kind == "run" && (x.Status == run.Succeeded || x.Status == run.Partial) {
-			line.InStep = &x.StartedAt
-			break
-		}
+	}
+	inStep, err := r.Store.InStep(ctx, line.Name)
+	if err != nil {
+		return err
+	}
+	if !inStep.IsZero() {
+		lag := r.now().Sub(inStep).Seconds()
+		line.InStep, line.LagSeconds = &inStep, &lag
 	}
 	switch {
 	case line.Last != nil && line.Last.Status == run.Failed:
@@ -214,12 +256,21 @@ func (r *room) lastRuns(ctx context.Context, line *PipelineLine) error {
 	return nil
 }
 
+// States of a connection.
+const (
+	Open   = "open"
+	Paused = "paused" // its system wants to be left alone for a while
+	Down   = "down"   // it fails whoever uses it
+)
+
 // ConnectionLine is a connection with how it is.
 type ConnectionLine struct {
 	Address     string     `json:"address"`
 	Type        string     `json:"type"`
 	Name        string     `json:"name"`
 	Version     string     `json:"connector_version,omitempty"`
+	State       string     `json:"state" enum:"open,paused,down"`
+	Since       *time.Time `json:"since,omitempty" doc:"when it went down"`
 	PausedUntil *time.Time `json:"paused_until,omitempty"`
 	Reason      string     `json:"reason,omitempty"`
 	PerSecond   float64    `json:"calls_per_second,omitempty"`
@@ -240,16 +291,25 @@ func (r *room) connections(ctx context.Context) ([]ConnectionLine, error) {
 	if err != nil {
 		return nil, err
 	}
+	troubles, err := r.Store.Troubles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	project := r.Definition().Project
 	out := []ConnectionLine{}
 	for _, c := range project.Connections {
 		line := ConnectionLine{
 			Address: c.Address(), Type: c.Type, Name: c.Name, Version: c.Manifest.GetVersion(), PerSecond: c.Limit.PerSecond,
-			Concurrency: c.Limit.Concurrency, Settings: []Setting{}, UsedBy: []string{},
+			State: Open, Concurrency: c.Limit.Concurrency, Settings: []Setting{}, UsedBy: []string{},
 		}
 		for _, p := range pauses {
 			if p.Connection == c.Address() {
-				line.PausedUntil, line.Reason = &p.Until, r.Clean(p.Reason)
+				line.State, line.PausedUntil, line.Reason = Paused, &p.Until, r.Clean(p.Reason)
+			}
+		}
+		for _, t := range troubles {
+			if t.Connection == c.Address() {
+				line.State, line.Since, line.Reason = Down, &t.Since, t.Reason
 			}
 		}
 		for _, a := range c.Manifest.GetConfig() {
