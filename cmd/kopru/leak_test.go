@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
+	"github.com/kopru-io/kopru/engine/state"
+)
+
+// personalOf are the names, addresses, numbers and streets of all customers of a made-up shop.
+func personalOf(orders int) []string {
+	var out []string
+	add := func(texts ...string) {
+		for _, text := range texts {
+			if len(text) >= 8 { // shorter ones may stand there by chance
+				out = append(out, text)
+			}
+		}
+	}
+	s := shop.New(1, shop.Size{Orders: orders})
+	for _, r := range s.Relations {
+		if r.Email == "" { // such as the customer for sales without one
+			continue
+		}
+		add(r.Name, r.Contact, r.Email, r.Telephone, r.Mobile, r.Home.Street, r.Delivery.Street)
+	}
+	return out
+}
+
+// TestNothingLeaks runs the shipped bridge with a key, looks at everything it leaves and shows, and finds no secret and,
+// since payloads are masked, none of the customers.
+func TestNothingLeaks(t *testing.T) {
+	t.Parallel()
+	const orders = 120
+	w := newWorld(t, orders, 0)
+	key := state.NewKey().String()
+	w.env = append(w.env, "KOPRU_KEY="+key)
+	secrets := []string{key}
+	for _, name := range []string{"MPLUSKASSA_SECRET", "VISMANET_CLIENT_SECRET"} {
+		secrets = append(secrets, w.variable(name))
+	}
+	people := personalOf(orders)
+	look := func(what string, data []byte) {
+		t.Helper()
+		for _, text := range append(secrets, people...) {
+			if bytes.Contains(data, []byte(text)) {
+				at := bytes.Index(data, []byte(text))
+				t.Errorf("%s has %q: …%s…", what, text, data[max(0, at-80):min(len(data), at+len(text)+40)])
+				return
+			}
+		}
+	}
+	if len(people) < orders/2 {
+		t.Fatalf("the shop has only %d texts that are personal", len(people))
+	}
+	out, _ := w.kopru("-v", "run", "--once", bridge(t), "orders").CombinedOutput() // some are dead
+	if !bytes.Contains(out, []byte("orders  partial")) {
+		t.Fatalf("the run went otherwise:\n%s", out)
+	}
+	look("the log", out)
+	for _, args := range [][]string{
+		{"activity", "--limit", "1000"},
+		{"activity", "--json", "--limit", "1000"},
+		{"dead", "list"},
+		{"links", "--limit", "1000"},
+		{"nodes"},
+		{"cursor"},
+		{"privacy"},
+		{"privacy", "--json"},
+		{"erase", "--email", people[0] + "@nowhere.test", "--dry-run"},
+	} {
+		out, err := w.kopru(append(args, bridge(t))...).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v %s", args, err, out)
+		}
+		if args[0] != "erase" {
+			look("kopru "+strings.Join(args, " "), out)
+		}
+	}
+
+	shown, err := w.kopru("dead", "show", "1", "2", bridge(t), "--json").CombinedOutput()
+	if !slices.ContainsFunc(people, func(text string) bool { return bytes.Contains(shown, []byte(text)) }) {
+		t.Errorf("no letter keeps what is looked for, so there is nothing to leak: %v", err)
+	}
+
+	engine := startEngineWith(t, w.kopru("run", bridge(t), "--listen", "127.0.0.1:0"))
+	engine.says("dashboard at")
+	base := regexp.MustCompile(`http://[0-9.:]+`).FindString(engine.text())
+	page := func(path string) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d, %v", path, resp.StatusCode, err)
+		}
+		look(path, body)
+		return string(body)
+	}
+	for _, path := range []string{
+		"/", "/pipelines/orders", "/activity", "/live", "/failures", "/connections", "/settings", "/nodes", "/metrics", "/healthz", "/readyz",
+		"/activity/export?format=jsonl", "/activity/export?format=csv", "/api/v1/overview", "/api/v1/activity",
+	} {
+		page(path)
+	}
+	records := regexp.MustCompile(`/record\?[^"]+`).FindAllString(page("/activity"), 10)
+	for _, path := range records {
+		page(strings.ReplaceAll(path, "&amp;", "&"))
+	}
+	if len(records) == 0 {
+		t.Error("the activity leads to no record")
+	}
+	engine.stop()
+	look("the engine's log", []byte(engine.text()))
+	for _, ending := range []string{"", "-wal"} {
+		data, err := os.ReadFile(w.state + ending)
+		if err == nil {
+			look("state.db"+ending, data)
+		} else if ending == "" {
+			t.Error(err)
+		}
+	}
+}
+
+// variable is what the sandbox has set.
+func (w *world) variable(name string) string {
+	for _, line := range w.env {
+		if value, ok := strings.CutPrefix(line, name+"="); ok && value != "" {
+			return value
+		}
+	}
+	w.t.Fatalf("the sandbox sets no %s", name)
+	return ""
+}
