@@ -85,9 +85,13 @@ func TestNothingLeaks(t *testing.T) {
 		}
 	}
 
-	shown, err := w.kopru("dead", "show", "1", "2", bridge(t), "--json").CombinedOutput()
+	var shown []byte
+	for _, letter := range []string{"1", "2", "3"} {
+		out, _ := w.kopru("dead", "show", letter, bridge(t), "--json").CombinedOutput() // there may be fewer
+		shown = append(shown, out...)
+	}
 	if !slices.ContainsFunc(people, func(text string) bool { return bytes.Contains(shown, []byte(text)) }) {
-		t.Errorf("no letter keeps what is looked for, so there is nothing to leak: %v", err)
+		t.Errorf("no letter keeps what is looked for, so there is nothing to leak: %.2000s", shown)
 	}
 
 	engine := startEngineWith(t, w.kopru("run", bridge(t), "--listen", "127.0.0.1:0"))
