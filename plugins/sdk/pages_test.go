@@ -124,8 +124,8 @@ func TestRateLimit(t *testing.T) {
 		after  time.Duration
 	}{
 		{429, "Retry-After: 7", isRate, 7 * time.Second},
-		{429, "X-RateLimit-Reset: 30", isRate, 31 * time.Second},
-		{429, "X-Rate-Limit-Reset: 1790000010", isRate, 11 * time.Second},
+		{429, "X-RateLimit-Reset: 30", isRate, 30 * time.Second},
+		{429, "X-Rate-Limit-Reset: 1790000010", isRate, 10 * time.Second},
 		{429, "RateLimit-Reset: 1790000010500", isRate, 11 * time.Second},
 		{429, "X-RateLimit-Reset: 1e300", isRate, 24 * time.Hour},
 		{429, "X-RateLimit-Reset: soon", isRate, 0},
