@@ -1,8 +1,13 @@
 # What the till sold, against what is booked: kopru reconcile --from 2026-01-01 --to 2026-01-31
 
 locals {
-  # Tax category → VAT rate.
-  vat_rates = { for rate, category in var.vat_categories : category => rate }
+  # Tax category → VAT rate, of a country that has its own, and of the others.
+  vat_rates_in = { for country, own in var.vat_categories_by_country : country => { for rate, category in own : category => rate } }
+  vat_rates = merge(
+    merge({}, values(local.vat_rates_in)...),
+    { for category in distinct(compact([var.vat_category_outside_eu, var.vat_category_reverse_charge])) : category => "0" },
+    { for rate, category in var.vat_categories : category => rate },
+  )
 }
 
 reconcile "orders" {
@@ -28,7 +33,7 @@ reconcile "orders" {
     day    = record.date
     amount = record.type == var.return_order_type ? -record.orderTotal : record.orderTotal
     vat = [for l in coalesce(record.orderLines, []) : {
-      rate = lookup(local.vat_rates, coalesce(l.taxCategoryId, "none"), "0")
+      rate = coalesce(try(local.vat_rates_in[record.shipping.address.countryId][l.taxCategoryId], null), lookup(local.vat_rates, coalesce(l.taxCategoryId, "none"), "0"))
       net = (record.type == var.return_order_type || l.operation == "Receipt" ? -1 : 1) * (
       round(l.quantity * l.unitPrice - coalesce(l.discountAmount, 0), 2))
     }]
@@ -44,7 +49,7 @@ reconcile "orders" {
     day    = record.documentDate
     amount = record.amountInCurrency
     vat = [for l in coalesce(record.invoiceLines, []) : {
-      rate = lookup(local.vat_rates, coalesce(l.vatCodeId, "none"), "0")
+      rate = coalesce(try(local.vat_rates_in[record.billingAddress.countryId][l.vatCodeId], null), lookup(local.vat_rates, coalesce(l.vatCodeId, "none"), "0"))
       net  = l.amountInCurrency
     }]
   }
@@ -56,7 +61,7 @@ reconcile "orders" {
     day        = record.documentDate
     amount     = -record.amountInCurrency
     vat = [for l in coalesce(record.lines, []) : {
-      rate = lookup(local.vat_rates, coalesce(l.vatCodeId, "none"), "0")
+      rate = coalesce(try(local.vat_rates_in[record.invoiceAddress.countryId][l.vatCodeId], null), lookup(local.vat_rates, coalesce(l.vatCodeId, "none"), "0"))
       net  = -l.amountInCurrency
     }]
   }
