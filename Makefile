@@ -21,6 +21,9 @@ build: ## Build every binary into bin/
 demo: build ## Run the shipped bridge against the sandbox and show what came of it
 	@sh cmd/kopru-sandbox/demo.sh
 
+fullsync: build ## Sync a whole shop for the first time within the systems' limits: ITEMS, CUSTOMERS, ORDERS, HOURLY, SCALE
+	@sh cmd/kopru-sandbox/fullsync.sh
+
 test: test-needs build ## Run all tests with the race detector
 	$(GO) test $(TESTFLAGS) ./...
 
@@ -29,9 +32,6 @@ test-needs: ## Install what the tests need, where it is missing (PostgreSQL, Chr
 
 bench: build ## Measure against hand-written loops and print ratios
 	$(GO) run ./engine/bench
-
-load: ## Measure the dashboard with two million entries and a sync at full speed
-	KOPRU_LOAD=2000000 $(GO) test ./engine/dashboard -run 'TestLoad$$' -v -timeout 30m
 
 lint: $(BIN)/golangci-lint $(BIN)/gofumpt ## Check format, lint and that generated code is current
 	@test -z "$$($(BIN)/gofumpt -l cmd engine pipelines plugins transforms | tee /dev/stderr)" || (echo "run: make fmt" && false)
@@ -61,4 +61,4 @@ $(BIN)/protoc-gen-go:
 $(BIN)/protoc-gen-go-grpc:
 	GOBIN=$(CURDIR)/$(BIN) $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GRPC)
 
-.PHONY: help build demo test test-needs bench load lint fmt fuzz gen clean
+.PHONY: help build demo test test-needs bench lint fmt fuzz gen clean

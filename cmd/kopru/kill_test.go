@@ -28,7 +28,7 @@ type world struct {
 	shared []string // e-mail addresses that several customers have in the books from the start
 }
 
-// newWorld starts a sandbox; quirks are what it is given with --set.
+// newWorld starts a sandbox; quirks are what it is given with --set, or flags of its own.
 func newWorld(t *testing.T, orders int, latency time.Duration, quirks ...string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
@@ -36,7 +36,10 @@ func newWorld(t *testing.T, orders int, latency time.Duration, quirks ...string)
 	file := filepath.Join(w.dir, "sandbox.env")
 	args := []string{"--orders", strconv.Itoa(orders), "--latency", latency.String(), "--env", file}
 	for _, q := range quirks {
-		args = append(args, "--set", q)
+		if !strings.HasPrefix(q, "--") {
+			args = append(args, "--set")
+		}
+		args = append(args, q)
 	}
 	cmd := exec.Command(filepath.Join(binaries, "kopru-sandbox"), args...)
 	cmd.Stderr = os.Stderr

@@ -34,8 +34,14 @@ func (t *till) addProducts() {
 		}
 		t.setGroups(e, groups)
 		t.products = append(t.products, e)
+		for _, a := range articlesOf(e) {
+			t.articles[a.num("articleNumber")] = owned{a, e}
+		}
 	}
 }
+
+// owned is an article with its product.
+type owned struct{ article, product *element }
 
 func (t *till) articleOf(a *shop.Article, created time.Time) *element {
 	percent, _ := t.shop.Percent(a.VatCode)
@@ -72,14 +78,8 @@ func (t *till) article(number int64) (article, product *element) {
 	if number == 0 {
 		return nil, nil
 	}
-	for _, p := range t.products {
-		for _, a := range articlesOf(p) {
-			if a.num("articleNumber") == number {
-				return a, p
-			}
-		}
-	}
-	return nil, nil
+	o := t.articles[number]
+	return o.article, o.product
 }
 
 func (t *till) product(number int64) *element {
@@ -106,6 +106,7 @@ func (t *till) getProducts(req *element) (*element, error) {
 	since, bySince := t.readDate(r.get("changedSinceTimestamp"))
 	bySince = bySince && r.has("changedSinceBranchNumber")
 	numbers, groups := r.numbers("productNumbers"), r.numbers("groupNumbers")
+	articles, plus := r.numbers("articleNumbers"), r.textList("pluNumbers")
 	for _, p := range t.products {
 		if len(numbers) > 0 && !numbers[p.num("productNumber")] ||
 			len(groups) > 0 && !meets(p.numbers("groupNumbers"), groups) {
@@ -113,7 +114,7 @@ func (t *till) getProducts(req *element) (*element, error) {
 		}
 		wanted := el("articleList")
 		for _, a := range articlesOf(p) {
-			if t.wantsArticle(r, a) && (!bySince || !t.stored(a.get("changeTimestamp")).Before(since)) {
+			if t.wantsArticle(r, a, articles, plus) && (!bySince || !t.stored(a.get("changeTimestamp")).Before(since)) {
 				wanted.add(a)
 			}
 		}
@@ -155,8 +156,7 @@ func filtersArticles(r *element) bool {
 	return r.has("articleNumbers") || len(r.textList("pluNumbers")) > 0 || r.flag("onlyActive") || r.flag("onlyWebshop")
 }
 
-func (t *till) wantsArticle(r, a *element) bool {
-	numbers, plus := r.numbers("articleNumbers"), r.textList("pluNumbers")
+func (t *till) wantsArticle(r, a *element, numbers map[int64]bool, plus map[string]bool) bool {
 	switch {
 	case (len(numbers) > 0 || len(plus) > 0) && !numbers[a.num("articleNumber")] && !plus[a.str("pluNumber")]:
 		return false

@@ -109,6 +109,7 @@ func (t *till) saveArticle(product, sent *element) int64 {
 			val("discontinued", false),
 		)
 		product.get("articleList").add(a)
+		t.articles[number] = owned{a, product}
 	}
 	a.merge(sent, readOnlyArticle()...)
 	percent, _ := t.shop.Percent(int(a.num("vatCode")))

@@ -23,6 +23,7 @@ type till struct {
 	relations []*element
 	byNumber  map[int64]*element // relations
 	products  []*element
+	articles  map[int64]owned // by number
 	groups    []*group
 	stocks    []*stock
 	movements []movement
@@ -47,7 +48,7 @@ type order struct {
 func newTill(s *shop.Shop, opts Options) *till {
 	t := &till{
 		shop: s, opts: opts, byID: make(map[string]*order), byExtID: make(map[string]*order),
-		replies: make(map[string]*element), byNumber: make(map[int64]*element),
+		replies: make(map[string]*element), byNumber: make(map[int64]*element), articles: make(map[int64]owned),
 	}
 	t.addGroups()
 	t.addProducts()
