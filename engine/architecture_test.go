@@ -19,10 +19,9 @@ var arrows = []struct {
 	room string
 	may  []string
 }{
-	{"cmd/kopru-sandbox/mpluskassa", []string{"cmd/kopru-sandbox/shop", "cmd/kopru-sandbox/limit"}},
-	{"cmd/kopru-sandbox/vismanet", []string{"cmd/kopru-sandbox/shop", "cmd/kopru-sandbox/limit"}},
+	{"cmd/kopru-sandbox/mpluskassa", []string{"cmd/kopru-sandbox/shop"}},
+	{"cmd/kopru-sandbox/vismanet", []string{"cmd/kopru-sandbox/shop"}},
 	{"cmd/kopru-sandbox/shop", nil},
-	{"cmd/kopru-sandbox/limit", nil},
 	{"cmd/kopru-sandbox", []string{"cmd/kopru-sandbox"}},
 	{"cmd/kopru-connector-", []string{"plugins"}},
 	{"cmd/", []string{"cmd", "engine", "pipelines", "transforms", "plugins/acceptance", "plugins/host", "plugins/protocol", "plugins/record", "plugins/release", "plugins/sdk", "plugins/starter"}},

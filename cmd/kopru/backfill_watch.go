@@ -152,18 +152,19 @@ func (w *backfilling) moment(t time.Time) string {
 }
 
 // backfillBar shows how far a backfill is: on a terminal on one line that is overwritten, elsewhere a line whenever a
-// partition is done.
+// partition is done, and every ten seconds.
 type backfillBar struct {
 	out      io.Writer // nil = nobody watches
 	terminal bool
 	began    time.Time
+	told     time.Time // elsewhere: the last line
 	before   int64 // records of earlier commands
 	done     int   // partitions, at the last line
 	first    int   // partitions that were done before
 }
 
 func newBackfillBar(c *cli, b state.Backfill) *backfillBar {
-	bar := &backfillBar{began: time.Now(), first: b.Done(), done: b.Done()}
+	bar := &backfillBar{began: time.Now(), told: time.Now(), first: b.Done(), done: b.Done()}
 	total, _, _ := b.Total()
 	bar.before = total.Read
 	if c.json {
@@ -182,8 +183,9 @@ func (b *backfillBar) show(f state.Backfill) {
 	case b.out == nil:
 	case b.terminal:
 		fmt.Fprint(b.out, "\r\033[K", b.line(f, time.Now()))
-	case done > b.done:
-		fmt.Fprintln(b.out, b.line(f, time.Now()))
+	case done > b.done || time.Since(b.told) >= logEvery:
+		b.told = time.Now()
+		fmt.Fprintln(b.out, b.line(f, b.told))
 	}
 	b.done = done
 }

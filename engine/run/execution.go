@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
@@ -53,6 +54,7 @@ type execution struct {
 	waitCounted bool    // what still waits is in counts
 
 	seq     int64 // of the last record read
+	total   atomic.Int64
 	settled int64 // settlements made, the number of the last one
 	ended   bool  // the source was read to its end
 	dropped bool  // something that was read was left for another time

@@ -132,6 +132,7 @@ func (f *flow) readAll(ctx context.Context, again []int64) {
 			}
 			return
 		}
+		f.total.Store(b.GetTotal())
 		items := make([]*item, len(b.GetRecords()))
 		storage := make([]item, len(items))
 		now := f.clock()

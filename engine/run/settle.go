@@ -294,6 +294,17 @@ func exchangesJSON(exchanges []*protocol.Exchange) []byte {
 type Progress struct {
 	Pipeline string
 	Counts   state.Counts
+	Total    int64 // about how many records its source has for it, 0 = not known
+	Since    time.Time
+}
+
+// Share is how much of the run is done, 0 to 1, and Left how long the rest will take; ok is false while nobody knows.
+func (p Progress) Share(now time.Time) (share float64, left time.Duration, ok bool) {
+	if p.Total <= 0 || p.Counts.Read <= 0 {
+		return 0, 0, false
+	}
+	share = min(1, float64(p.Counts.Read)/float64(p.Total))
+	return share, time.Duration(float64(now.Sub(p.Since)) * (1 - share) / share), true
 }
 
 func (e *execution) report(s state.Settlement) {
@@ -304,6 +315,6 @@ func (e *execution) report(s state.Settlement) {
 		e.sinks[step] = total
 	}
 	if e.progress != nil {
-		e.progress(Progress{Pipeline: e.pipeline.Name, Counts: e.counts})
+		e.progress(Progress{Pipeline: e.pipeline.Name, Counts: e.counts, Total: e.total.Load(), Since: e.startedAt})
 	}
 }

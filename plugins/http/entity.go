@@ -35,9 +35,8 @@ type entity struct {
 	Create   string            `json:"create"` // methods
 	Update   string            `json:"update"`
 	Delete   string            `json:"delete"`
-	Wrap     string            `json:"wrap"`    // the field that what is written is put into
-	Webhook  *webhook          `json:"webhook"` // nil = it is asked for
-	ETag     bool              `json:"etag"`    // one record's answer has an ETag, and a write takes If-Match
+	Wrap     string            `json:"wrap"` // the field that what is written is put into
+	ETag     bool              `json:"etag"` // one record's answer has an ETag, and a write takes If-Match
 }
 
 type paging struct {
@@ -116,8 +115,7 @@ func misplaced(at string, err error) (attribute, summary, detail string) {
 	if errors.Is(err, jsonv2.ErrUnknownName) {
 		return at, "There is no such setting.", "An entity has: path, item_path, method, body, query, items, item, id, deleted, paging " +
 			"(style, parameter, first, size, size_parameter, next, more), cursor (field, parameter, until, format, overlap), fields, lookup, " +
-			"create, update, delete, wrap, etag, webhook (path, delivery, unsigned, signature (header, prefix, encoding, signed, timestamp, " +
-			"timestamp_prefix, tolerance))."
+			"create, update, delete, wrap, etag."
 	}
 	return at, fmt.Sprintf("A %s does not belong here.", semantic.JSONKind), ""
 }
@@ -150,13 +148,7 @@ func (p *problems) judge(at string, e *entity) {
 			p.add(at+name, fmt.Sprintf("%q is none that there is.", value), "It is one of: "+strings.Trim(strings.Join(values, ", "), ", ")+".")
 		}
 	}
-	if e.Webhook != nil {
-		p.webhook(at+"webhook.", e.Webhook)
-	}
 	switch {
-	case e.Webhook != nil && e.Path == "":
-	case e.Webhook != nil:
-		p.add(at+"path", "An entity is asked for or posted, not both.", "Leave path out, or make two entities.")
 	case !strings.HasPrefix(e.Path, "/"):
 		p.add(at+"path", "This is no path.", "It begins with / and is joined to `url`.")
 	case !strings.HasPrefix(e.ItemPath, "/") || !strings.Contains(e.ItemPath, "{id}"):

@@ -187,12 +187,20 @@ func (c *client) readSequence(
 	if err != nil || done {
 		return r.Cursor, err
 	}
+	highest, _ := c.current(ctx, s.head) // only to tell how far it is
+	seen := 0
 	next, err := c.walk(ctx, s, from, func(rows []row) error {
 		all, err := produce(rows)
-		if err != nil {
+		if err != nil || len(rows) == 0 {
 			return err
 		}
-		return batches(all, r.BatchSize, !ranged, emit)
+		seen += len(rows)
+		passed := max(1, rows[len(rows)-1].marker-from+1)
+		total := max(0, int64(seen)*(highest-from+1)/passed)
+		return batches(all, r.BatchSize, !ranged, func(b sdk.Batch) error {
+			b.Total = int(total)
+			return emit(b)
+		})
 	})
 	if err != nil || ranged {
 		return r.Cursor, err

@@ -1968,6 +1968,7 @@ type Batch struct {
 	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
 	Cursor        string                 `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"` // everything up to and including this batch; "" = no resumable position here
 	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`    // the rest of this batch follows: nothing of it is settled before the last part is
+	Total         int64                  `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`  // about how many records the whole read comes to, 0 = not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2021,6 +2022,13 @@ func (x *Batch) GetMore() bool {
 		return x.More
 	}
 	return false
+}
+
+func (x *Batch) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
 }
 
 type ReadEnd struct {
@@ -3046,11 +3054,12 @@ const file_connector_proto_rawDesc = "" +
 	"\x05batch\x18\x01 \x01(\v2\x19.kopru.connector.v1.BatchH\x00R\x05batch\x12/\n" +
 	"\x03end\x18\x02 \x01(\v2\x1b.kopru.connector.v1.ReadEndH\x00R\x03end\x127\n" +
 	"\afailure\x18\x03 \x01(\v2\x1b.kopru.connector.v1.FailureH\x00R\afailureB\t\n" +
-	"\amessage\"i\n" +
+	"\amessage\"\x7f\n" +
 	"\x05Batch\x124\n" +
 	"\arecords\x18\x01 \x03(\v2\x1a.kopru.connector.v1.RecordR\arecords\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x12\n" +
-	"\x04more\x18\x03 \x01(\bR\x04more\"!\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x03R\x05total\"!\n" +
 	"\aReadEnd\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\"t\n" +
 	"\rLookupRequest\x12\x16\n" +

@@ -103,7 +103,7 @@ func (s *service) attend(ctx context.Context, in <-chan received[*protocol.ReadR
 // send waits for credit and sends a batch, in several messages when it is big; the last one carries the cursor.
 func send(ctx context.Context, stream protocol.Connector_ReadServer, credit *credit, b Batch) error {
 	for rest := b.Records; ; {
-		out := &protocol.Batch{}
+		out := &protocol.Batch{Total: int64(b.Total)}
 		for size := 0; len(rest) > 0 && (len(out.Records) == 0 || size < messageAim); rest = rest[1:] {
 			r := recordProto(rest[0])
 			n := proto.Size(r)

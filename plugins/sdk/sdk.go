@@ -137,6 +137,7 @@ type Record struct {
 type Batch struct {
 	Records []Record
 	Cursor  string
+	Total   int // about how many records the whole read comes to, 0 = not known
 }
 
 // ReadRequest says what to read.

@@ -29,6 +29,7 @@ func (c *connection) Read(ctx context.Context, q sdk.ReadRequest, emit func(sdk.
 			return "", err
 		}
 	}
+	r.behind = r.at.seen
 	list := listing{
 		fetch: func(n int) (page, error) { return api.page(ctx, nil, e, n, r.since) },
 		key:   func(in map[string]any) string { return rowKey(in, e.key) },
@@ -73,6 +74,7 @@ type reading struct {
 	entity  *entity
 	api     api
 	emit    func(sdk.Batch) error
+	behind  int // rows in front of where it began
 }
 
 // resumable tells whether the read's cursor moves: not that of a whole list or of a range.
@@ -94,7 +96,7 @@ func (r *reading) take(ctx context.Context, p page) error {
 		if err != nil {
 			return err
 		}
-		out := sdk.Batch{Records: records}
+		out := sdk.Batch{Records: records, Total: max(0, p.next.total-r.behind)}
 		if len(rows) == 0 {
 			r.limitTo(p.at)
 			if r.at = p.next; r.resumable() {
