@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -121,45 +120,21 @@ func daysOf(from, to string, zone *time.Location) (first, last time.Time, err er
 	return first, last, nil
 }
 
-// figure is one line of a comparison: a day's total on both sides.
-type figure struct{ day, what, source, target string }
-
-func figures(r *run.Reconciliation) []figure {
-	var out []figure
-	for _, d := range r.Days {
-		out = append(out,
-			figure{d.Day, "records", strconv.Itoa(d.Source.Records), strconv.Itoa(d.Target.Records)},
-			figure{d.Day, "amount", string(d.Source.Amount), string(d.Target.Amount)})
-		for _, rate := range d.Rates() {
-			source, target := d.Source.VAT[rate], d.Target.VAT[rate]
-			out = append(out, figure{d.Day, "vat " + rate, string(zeroIfNone(source)), string(zeroIfNone(target))})
-		}
-	}
-	return out
-}
-
-func zeroIfNone[T ~string](n T) T {
-	if n == "" {
-		return "0.00"
-	}
-	return n
-}
-
 func printReconciliation(out io.Writer, r *run.Reconciliation) error {
 	fmt.Fprintf(out, "%s · %s to %s (%s)\n\n", r.Name, r.From, r.To, r.Zone)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  DAY\tWHAT\tHAPPENED\tBOOKED\t")
 	day := ""
-	for _, f := range figures(r) {
-		mark, shown := "", f.day
-		if f.source != f.target {
+	for _, f := range r.Figures() {
+		mark, shown := "", f.Day
+		if f.Source != f.Target {
 			mark = "≠"
 		}
-		if f.day == day {
+		if f.Day == day {
 			shown = ""
 		}
-		day = f.day
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", shown, f.what, f.source, f.target, mark)
+		day = f.Day
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", shown, f.What, f.Source, f.Target, mark)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -181,8 +156,8 @@ func writeReconciliations(out io.Writer, all []*run.Reconciliation) error {
 	w := csv.NewWriter(out)
 	rows := [][]string{{"name", "day", "key", "what", "happened", "booked", "off", "why"}}
 	for _, r := range all {
-		for _, f := range figures(r) {
-			rows = append(rows, []string{r.Name, f.day, "", f.what, f.source, f.target, "", ""})
+		for _, f := range r.Figures() {
+			rows = append(rows, []string{r.Name, f.Day, "", f.What, f.Source, f.Target, "", ""})
 		}
 		for _, d := range r.Differences {
 			rows = append(rows, []string{r.Name, d.Day, safeCell(d.Key), d.Kind, d.Source, d.Target, string(d.Off), safeCell(d.Why)})

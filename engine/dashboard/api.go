@@ -169,6 +169,7 @@ func (r *room) api(mux *http.ServeMux) {
 			return r.record(ctx, in.Pipeline, in.Key, in.Entry)
 		})
 	r.apiLetters(api)
+	r.apiReconciliation(api)
 	register(r, api, operation{"connections", get, "/api/v1/connections", "The connections", "look"},
 		func(ctx context.Context, _ *nothing) ([]ConnectionLine, error) { return r.connections(ctx) })
 	register(r, api, operation{"check", post, "/api/v1/connections/{address}/check", "Try a connection live", "run"},

@@ -155,11 +155,12 @@ func (b *browser) keep(name string) {
 func TestEveryPageCanBeUsed(t *testing.T) {
 	s := newShop(t)
 	s.sell()
+	s.trouble()
 	b := newBrowser(t, s)
 	pages := map[string]string{
 		"overview": "/", "pipeline": "/pipelines/orders", "activity": "/activity", "record": "/record?pipeline=orders&key=A-4",
 		"failures": "/failures", "group": "/failures/group?pipeline=orders&step=sale&code=books.total&status=dead",
-		"letter": "/failures/1", "live": "/live", "connections": "/connections", "settings": "/settings", "nodes": "/nodes", "login": "/login",
+		"letter": "/failures/1", "live": "/live", "reconciliation": "/reconciliation", "connections": "/connections", "settings": "/settings", "nodes": "/nodes", "login": "/login",
 	}
 	for _, look := range []struct {
 		name, scheme  string
@@ -167,7 +168,7 @@ func TestEveryPageCanBeUsed(t *testing.T) {
 	}{{"desk", "light", 1280, 900}, {"phone", "dark", 390, 844}} {
 		b.device(look.scheme, look.width, look.height)
 		for name, path := range pages {
-			if look.name == "phone" && !strings.Contains("overview pipeline activity record letter nodes", name) {
+			if look.name == "phone" && !strings.Contains("overview pipeline activity record letter nodes reconciliation", name) {
 				continue // made of the same pieces
 			}
 			b.open(path)
@@ -228,6 +229,26 @@ func TestAdminChangesASetting(t *testing.T) {
 	if text, _ := os.ReadFile(filepath.Join(s.dir, "kopru.vars.hcl")); string(text) != "shop = \"Köprü & Sons\"\n" {
 		t.Errorf("%s", text)
 	}
+}
+
+// TestAccountantCompares a day: what happened, what is booked, and why one order is not.
+func TestAccountantCompares(t *testing.T) {
+	s := newShop(t)
+	s.sell()
+	s.books.order("A-6", `"total":5`) // not read yet
+	b := newBrowser(t, s)
+	b.open("/")
+	b.shows("24.50") // asked for while the page is shown
+	b.open("/reconciliation?from=" + today())
+	b.press("Compare")
+	b.shows("not read yet")
+	b.judge("a comparison")
+	b.keep("compared-desk")
+	b.device("dark", 390, 844)
+	b.judge("a comparison on a phone")
+	b.keep("compared-phone")
+	b.open("/reconciliation")
+	b.shows("5.00")
 }
 
 // TestNewsArrive: what happens is shown without anybody's asking.

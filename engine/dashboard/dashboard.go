@@ -70,6 +70,7 @@ type room struct {
 	gate   *gate
 	pages  map[string]*pages // by language
 	tail   *tail
+	till   till
 	writes chan struct{} // one change of the settings at a time
 }
 

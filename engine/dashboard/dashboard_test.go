@@ -30,10 +30,12 @@ func TestPagesTellWhatHappened(t *testing.T) {
 		"/record?pipeline=orders&key=A-4":                  {"Failed at step", "total is no number"},
 		"/failures":                                        {"books.total", "total is no number"},
 		"/failures/group?pipeline=orders&step=sale&code=books.total&status=dead": {"A-4"},
-		"/connections": {"fake.till", "secret"},
-		"/settings":    {"Corner Shop", "Name of the shop, as the books show it"},
-		"/nodes":       {"kopru user add"},
-		"/login":       {"Password"},
+		"/connections":    {"fake.till", "secret"},
+		"/settings":       {"Corner Shop", "Name of the shop, as the books show it"},
+		"/nodes":          {"kopru user add"},
+		"/reconciliation": {"till", "No day was compared yet"},
+		"/takings":        {"19.50", "worth"},
+		"/login":          {"Password"},
 	} {
 		contains(t, s.get(path, "Accept-Language", "en"), wants...)
 		for _, lang := range []string{"en", "tr", "nl", "nb"} {

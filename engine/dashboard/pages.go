@@ -60,7 +60,7 @@ func loadPages() (map[string]*pages, error) {
 
 func (s speaker) functions() template.FuncMap {
 	return template.FuncMap{
-		"t": s.text, "n": s.number, "short": s.short, "query": queryEscape, "explain": diag.Explain,
+		"t": s.text, "n": s.number, "money": func(n any) string { return s.money(fmt.Sprint(n)) }, "short": s.short, "query": queryEscape, "explain": diag.Explain,
 		"pretty": func(data json.RawMessage) string { return pretty(data) },
 		"json":   func(v any) string { return scalar(v) },
 		"took": func(ms int64) string {
@@ -199,7 +199,7 @@ func (r *room) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /logout", r.logOut)
 	mux.HandleFunc("POST /language", r.setLanguage)
 	mux.HandleFunc("GET /events", r.events)
-	mux.HandleFunc("GET /{$}", r.get("overview", func(req *http.Request) (any, error) { return r.overview(req.Context()) }))
+	mux.HandleFunc("GET /{$}", r.get("overview", func(req *http.Request) (any, error) { return r.overviewPage(req.Context()) }))
 	mux.HandleFunc("GET /pipelines/{name}", r.get("pipeline", func(req *http.Request) (any, error) {
 		return r.pipeline(req.Context(), req.PathValue("name"))
 	}))
@@ -226,6 +226,7 @@ func (r *room) routes(mux *http.ServeMux) {
 		return r.record(req.Context(), req.FormValue("pipeline"), req.FormValue("key"), entry)
 	}))
 	r.failureRoutes(mux)
+	r.reconciliationRoutes(mux)
 	mux.HandleFunc("GET /connections", r.get("connections", func(req *http.Request) (any, error) { return r.connections(req.Context()) }))
 	mux.HandleFunc("POST /connections/{address}/check", r.get("checked", func(req *http.Request) (any, error) {
 		return r.check(req.Context(), req.PathValue("address"))
@@ -233,6 +234,18 @@ func (r *room) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /settings", r.get("settings", r.settingsPage))
 	mux.HandleFunc("POST /settings/{name}", r.get("setting", r.saveSetting))
 	mux.HandleFunc("GET /nodes", r.get("nodes", r.nodesPage))
+}
+
+// overviewPage is the overview with today's orders, once they are known.
+type overviewPage struct {
+	*Overview
+	Takings []Takings
+	Counted bool // they can be asked for
+}
+
+func (r *room) overviewPage(ctx context.Context) (any, error) {
+	o, err := r.overview(ctx)
+	return &overviewPage{o, r.knownTakings(), len(r.Definition().Project.Reconciles) > 0}, err
 }
 
 // asset serves a file that never changes while the program lives.

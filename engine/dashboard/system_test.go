@@ -74,6 +74,23 @@ pipeline "orders" {
     set        = record
   }
 }
+
+reconcile "till" {
+  pipelines = ["orders"]
+  source "order" {
+    connection = fake.till
+    keep       = record.ref != "A-4" && record.total != 0
+    key        = record.ref
+    day        = "TODAY"
+    amount     = record.total
+  }
+  target "sale" {
+    connection = fake.books
+    key        = record.ref
+    day        = "TODAY"
+    amount     = record.total
+  }
+}
 `
 
 // books is a made-up system: orders to read, and a table of sales that takes no total that is a text.
@@ -98,7 +115,20 @@ type feed struct {
 
 func (b *books) Read(_ context.Context, start *protocol.ReadStart) (run.Stream, error) {
 	at, _ := strconv.Atoi(start.GetCursor())
-	return &feed{b, at}, nil
+	if start.GetEntity() != "sale" {
+		return &feed{b, at}, nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	sold := &books{}
+	for _, sale := range b.sales {
+		data, err := record.Encode(sale)
+		if err != nil {
+			return nil, err
+		}
+		sold.feed = append(sold.feed, &protocol.Record{Key: fmt.Sprint(sale["ref"]), Payload: data})
+	}
+	return &feed{sold, 0}, nil
 }
 
 func (f *feed) Next() (*protocol.Batch, error) {
@@ -171,12 +201,14 @@ func (catalog) Names() []string { return []string{"fake"} }
 func (catalog) Manifest(string) (*protocol.Manifest, error) {
 	text := protocol.FieldType_FIELD_TYPE_STRING
 	order := &protocol.Entity{Name: "order", OpenFields: true, CanRead: true, Incremental: true, Fields: []*protocol.Field{{Name: "email", Type: text, Pii: true}}}
-	sale := &protocol.Entity{Name: "sale", OpenFields: true, IdField: "id", CanLookup: true, CanCreate: true, CanUpdate: true}
+	sale := &protocol.Entity{Name: "sale", OpenFields: true, IdField: "id", CanRead: true, CanLookup: true, CanCreate: true, CanUpdate: true}
 	return &protocol.Manifest{
 		Name: "fake", Version: "1.0.0", Entities: []*protocol.Entity{order, sale},
 		Config: []*protocol.Attribute{{Name: "key", Type: protocol.AttributeType_ATTRIBUTE_TYPE_STRING, Sensitive: true}},
 	}, nil
 }
+
+func today() string { return time.Now().UTC().Format(time.DateOnly) }
 
 // shop is an engine with its dashboard.
 type shop struct {
@@ -202,7 +234,7 @@ type shop struct {
 func newShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{t: t, dir: t.TempDir(), books: &books{}}
-	s.write("p.hcl", projectText)
+	s.write("p.hcl", strings.ReplaceAll(projectText, "TODAY", today()))
 	var err error
 	if s.store, err = state.Open(t.Context(), filepath.Join(s.dir, "state.db")); err != nil {
 		t.Fatal(err)

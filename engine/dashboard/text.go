@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -63,6 +64,23 @@ type speaker struct {
 func (s speaker) text(english string, args ...any) string { return s.printer.Sprintf(english, args...) }
 
 func (s speaker) number(n any) string { return s.printer.Sprint(number.Decimal(n)) }
+
+// money is an amount with all its decimals.
+func (s speaker) money(amount string) string {
+	whole, cents, some := strings.Cut(amount, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return amount
+	}
+	text := s.number(max(n, -n))
+	if strings.HasPrefix(whole, "-") {
+		text = "−" + text
+	}
+	if some {
+		text += strings.Trim(s.number(0.5), "05") + cents
+	}
+	return text
+}
 
 // short is a number in few characters: 12,3 k.
 func (s speaker) short(n int64) string {

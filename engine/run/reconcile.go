@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -148,6 +149,40 @@ func (r *Runner) ReconcileAndKeep(ctx context.Context, def *pipelines.Reconcile,
 	}
 	return out, nil
 }
+
+// Happened is what the source of a reconcile block says of the days from..to, both included.
+func (r *Runner) Happened(ctx context.Context, def *pipelines.Reconcile, from, to time.Time) (Totals, error) {
+	sold, err := r.postings(ctx, def.Source, &protocol.ReadStart{FromMs: from.UnixMilli(), ToMs: to.AddDate(0, 0, 1).UnixMilli()})
+	if err != nil {
+		return Totals{}, err
+	}
+	var sum sums
+	for _, p := range sold {
+		if p.day >= from.Format(time.DateOnly) && p.day <= to.Format(time.DateOnly) {
+			sum.count(p, def.Source.VAT != nil)
+		}
+	}
+	return sum.totals(), nil
+}
+
+// Figure is one line of a comparison: a day's total on both sides.
+type Figure struct{ Day, What, Source, Target string }
+
+// Figures are the totals of all days as lines: records, the amount, and VAT by rate.
+func (r *Reconciliation) Figures() []Figure {
+	var out []Figure
+	for _, d := range r.Days {
+		out = append(out,
+			Figure{d.Day, "records", strconv.Itoa(d.Source.Records), strconv.Itoa(d.Target.Records)},
+			Figure{d.Day, "amount", string(d.Source.Amount), string(d.Target.Amount)})
+		for _, rate := range d.Rates() {
+			out = append(out, Figure{d.Day, "vat " + rate, string(orNone(d.Source.VAT[rate])), string(orNone(d.Target.VAT[rate]))})
+		}
+	}
+	return out
+}
+
+func orNone(n record.Number) record.Number { return cmp.Or(n, "0.00") }
 
 // balanced tells whether bookings come to nothing, as an order and its credit do.
 func balanced(all []posting) bool {
