@@ -2,7 +2,7 @@
 
 GO          ?= go
 BIN         := bin
-BINARIES    := kopru kopru-connector-file kopru-connector-http kopru-connector-mpluskassa kopru-connector-sql kopru-connector-vismanet kopru-sandbox
+BINARIES    := kopru kopru-connector-file kopru-connector-http kopru-connector-mpluskassa kopru-connector-sftp kopru-connector-sql kopru-connector-vismanet kopru-sandbox
 GOLANGCI    := v2.15.0
 GOFUMPT     := v0.12.0
 PROTOC_GO   := v1.36.12

@@ -31,7 +31,7 @@ func (b building) Run() int {
 	}
 	defer os.RemoveAll(dir)
 	build := exec.Command("go", "build", "-o", dir+"/", "../kopru", "../kopru-sandbox",
-		"../kopru-connector-file", "../kopru-connector-http", "../kopru-connector-mpluskassa", "../kopru-connector-sql", "../kopru-connector-vismanet")
+		"../kopru-connector-file", "../kopru-connector-http", "../kopru-connector-mpluskassa", "../kopru-connector-sftp", "../kopru-connector-sql", "../kopru-connector-vismanet")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		return 1

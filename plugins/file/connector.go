@@ -29,16 +29,6 @@ const text = protocol.AttributeType_ATTRIBUTE_TYPE_STRING
 
 // Manifest describes the connector.
 func (c *Connector) Manifest() *protocol.Manifest {
-	format := sdk.Attribute("format", text, "How the file is written; without it the name's ending tells.", 0)
-	format.Values = []string{jsonLines, jsonArray, commas}
-	delimiter := sdk.WithDefault(sdk.Attribute("delimiter", text, "What stands between the values of a CSV line.", 0), ",")
-	key := sdk.Attribute("key", text,
-		`The field that tells records apart, such as "id" or "order.number". Without it "id" where there is one, else the line.`, 0)
-	exists := sdk.WithDefault(sdk.Attribute("if_exists", text,
-		"What to do at the first run when the file has something in it already.", 0), ifExistsFail)
-	exists.Values = []string{ifExistsFail, ifExistsReplace, ifExistsAppend}
-	columns := sdk.Attribute("columns", protocol.AttributeType_ATTRIBUTE_TYPE_STRING_LIST,
-		"The columns of a CSV file; without it the fields of the first record.", 0)
 	path := sdk.Attribute("path", text, "The folder that the files are in. Relative to the project. Nothing outside it can be read or written.", sdk.WritePath)
 	path.Example = "/srv/exchange"
 	return &protocol.Manifest{
@@ -49,10 +39,34 @@ func (c *Connector) Manifest() *protocol.Manifest {
 			Name:        "*",
 			Description: `A file, as its path in the folder: "orders.jsonl", "items.csv.gz"; "in/*.csv" reads many; "-" is standard input or output.`,
 			OpenFields:  true, CanRead: true, CanCreate: true, AppendOnly: true, Incremental: true,
-			SourceOptions: []*protocol.Attribute{key, format, delimiter},
-			SinkOptions:   []*protocol.Attribute{format, delimiter, columns, exists},
+			SourceOptions: SourceOptions(),
+			SinkOptions:   SinkOptions(),
 		}},
 	}
+}
+
+// SourceOptions are what ReadFrom takes.
+func SourceOptions() []*protocol.Attribute {
+	key := sdk.Attribute("key", text,
+		`The field that tells records apart, such as "id" or "order.number". Without it "id" where there is one, else the line.`, 0)
+	return append([]*protocol.Attribute{key}, formatOptions()...)
+}
+
+// SinkOptions are what WriteTo takes.
+func SinkOptions() []*protocol.Attribute {
+	exists := sdk.WithDefault(sdk.Attribute("if_exists", text,
+		"What to do at the first run when the file has something in it already.", 0), ifExistsFail)
+	exists.Values = []string{ifExistsFail, ifExistsReplace, ifExistsAppend}
+	columns := sdk.Attribute("columns", protocol.AttributeType_ATTRIBUTE_TYPE_STRING_LIST,
+		"The columns of a CSV file; without it the fields of the first record.", 0)
+	return append(formatOptions(), columns, exists)
+}
+
+func formatOptions() []*protocol.Attribute {
+	format := sdk.Attribute("format", text, "How the file is written; without it the name's ending tells.", 0)
+	format.Values = []string{jsonLines, jsonArray, commas}
+	delimiter := sdk.WithDefault(sdk.Attribute("delimiter", text, "What stands between the values of a CSV line.", 0), ",")
+	return []*protocol.Attribute{format, delimiter}
 }
 
 // Validate has nothing to add to the manifest.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/kopru-io/kopru/plugins/sdk"
 )
@@ -41,8 +40,8 @@ type input struct {
 }
 
 // openInput opens a file's text at a mark and makes sure that what stands before it is what stood there.
-func openInput(root *os.Root, name string, zipped bool, at mark) (*input, error) {
-	f, err := openFile(root, name)
+func openInput(dir Folder, name string, zipped bool, at mark) (*input, error) {
+	f, err := openFile(dir, name)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +55,7 @@ func openInput(root *os.Root, name string, zipped bool, at mark) (*input, error)
 	return in, nil
 }
 
-func (in *input) goTo(f *os.File, zipped bool, at mark) error {
+func (in *input) goTo(f Source, zipped bool, at mark) error {
 	if zipped {
 		in.src = &unzipper{name: in.name, raw: bufio.NewReaderSize(f, 128<<10)}
 	}

@@ -21,19 +21,16 @@ const (
 
 // openWriter opens a file at the position where it was settled, or for the first time.
 func (c *connection) openWriter(request sdk.WriteRequest, f format, e encoder) (_ sdk.BatchWriter, err error) {
-	name, err := localName(request.Entity)
+	name, err := Name(request.Entity)
 	if err != nil {
 		return nil, err
-	}
-	if isPattern(name) {
-		return nil, sdk.Fatal("file.pattern", "%q stands for many files; only one can be written", name)
 	}
 	root, err := c.root()
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close() //nolint:errcheck // the file stays open without it
-	w := &writer{name: name, encoder: e}
+	dir, w := here{root}, &writer{name: name, encoder: e}
 	if f.gzip {
 		w.packed = newPacker()
 	}
@@ -47,10 +44,10 @@ func (c *connection) openWriter(request sdk.WriteRequest, f format, e encoder) (
 	case request.Position != "":
 		err = w.resume(request.Position, size)
 	case size > 0:
-		err = w.first(root, f, request.Options.String("if_exists"), size)
+		err = w.first(dir, f, request.Options.String("if_exists"), size)
 	}
 	if err == nil && w.at > 0 && f.kind == commas {
-		err = w.takeColumns(root, f, e.(*rowEncoder))
+		err = w.takeColumns(dir, f, e.(*rowEncoder))
 	}
 	if err == nil {
 		err = w.cut()
@@ -156,7 +153,7 @@ func replaced(name, how string) error {
 }
 
 // first deals with what is in a file that was not written before.
-func (w *writer) first(root *os.Root, f format, ifExists string, size int64) error {
+func (w *writer) first(dir Folder, f format, ifExists string, size int64) error {
 	if f.kind == jsonArray && !f.gzip && size < 64 { // an empty list is nothing
 		start := make([]byte, size)
 		if _, err := w.file.ReadAt(start, 0); err != nil {
@@ -178,7 +175,7 @@ func (w *writer) first(root *os.Root, f format, ifExists string, size int64) err
 	case f.kind == jsonArray:
 		return w.intoList(size)
 	}
-	return w.behindLines(root, f, size)
+	return w.behindLines(dir, f, size)
 }
 
 // intoList goes behind the last element of a list.
@@ -200,8 +197,8 @@ func (w *writer) intoList(size int64) error {
 }
 
 // behindLines goes to the end of a file of lines, and ends its last line.
-func (w *writer) behindLines(root *os.Root, f format, size int64) error {
-	in, err := openInput(root, w.name, f.gzip, mark{})
+func (w *writer) behindLines(dir Folder, f format, size int64) error {
+	in, err := openInput(dir, w.name, f.gzip, mark{})
 	if err != nil {
 		return err
 	}
@@ -228,8 +225,8 @@ func (w *writer) behindLines(root *os.Root, f format, size int64) error {
 }
 
 // takeColumns reads the columns of a CSV file from its first line.
-func (w *writer) takeColumns(root *os.Root, f format, e *rowEncoder) error {
-	in, err := openInput(root, w.name, f.gzip, mark{})
+func (w *writer) takeColumns(dir Folder, f format, e *rowEncoder) error {
+	in, err := openInput(dir, w.name, f.gzip, mark{})
 	if err != nil {
 		return err
 	}

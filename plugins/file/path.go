@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -26,7 +25,7 @@ func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }
 
 // match lists the files that a pattern stands for, in name order. As in a shell, hidden files must be asked for.
 // Unlike fs.Glob it fails when a folder can't be read: files that nobody sees would be records that nobody misses.
-func match(root *os.Root, pattern string) ([]string, error) {
+func match(dir Folder, pattern string) ([]string, error) {
 	found := []string{"."}
 	parts := strings.Split(pattern, "/")
 	for i, part := range parts {
@@ -35,7 +34,7 @@ func match(root *os.Root, pattern string) ([]string, error) {
 		}
 		var next []string
 		for _, folder := range found {
-			names, err := matchIn(root, folder, part, i == len(parts)-1)
+			names, err := matchIn(dir, folder, part, i == len(parts)-1)
 			if err != nil {
 				return nil, err
 			}
@@ -48,11 +47,11 @@ func match(root *os.Root, pattern string) ([]string, error) {
 }
 
 // matchIn lists what matches one part of a pattern in one folder: files at its end, folders before it.
-func matchIn(root *os.Root, folder, part string, last bool) ([]string, error) {
+func matchIn(dir Folder, folder, part string, last bool) ([]string, error) {
 	if !isPattern(part) && !last {
 		return []string{path.Join(folder, part)}, nil
 	}
-	entries, err := fs.ReadDir(root.FS(), folder)
+	entries, err := dir.ReadDir(folder)
 	if err != nil {
 		return nil, pathFailure(folder, err)
 	}
@@ -63,7 +62,10 @@ func matchIn(root *os.Root, folder, part string, last bool) ([]string, error) {
 			continue
 		}
 		name := path.Join(folder, e.Name())
-		info, err := root.Stat(name)
+		info, err := e.Info()
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			info, err = dir.Stat(name)
+		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // moved away meanwhile
 		case err != nil:
@@ -76,15 +78,15 @@ func matchIn(root *os.Root, folder, part string, last bool) ([]string, error) {
 }
 
 // openFile opens a file for reading. It must be an ordinary one: to open a named pipe would wait for its writer.
-func openFile(root *os.Root, name string) (*os.File, error) {
-	info, err := root.Stat(name)
+func openFile(dir Folder, name string) (Source, error) {
+	info, err := dir.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, notRegular(name)
 	}
 	if err != nil {
 		return nil, pathFailure(name, err)
 	}
-	f, err := root.Open(name)
+	f, err := dir.Open(name)
 	if err != nil {
 		return nil, pathFailure(name, err)
 	}

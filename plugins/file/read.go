@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strconv"
 
 	"github.com/sourcegraph/conc/panics"
@@ -25,7 +24,19 @@ func (c *connection) Read(ctx context.Context, request sdk.ReadRequest, emit fun
 	if !request.From.IsZero() || !request.To.IsZero() {
 		return "", sdk.Fatal("file.no_range", "the lines of a file have no times, so no range of time can be read; leave the range out")
 	}
-	r := &reading{connection: c, request: request, batches: make(chan sdk.Batch, ahead)}
+	if request.Entity == stdio {
+		return c.read(ctx, request, &reading{}, emit)
+	}
+	root, err := c.root()
+	if err != nil {
+		return "", err
+	}
+	defer root.Close() //nolint:errcheck // it was only read
+	return c.read(ctx, request, &reading{dir: here{root}}, emit)
+}
+
+func (c *connection) read(ctx context.Context, request sdk.ReadRequest, r *reading, emit func(sdk.Batch) error) (string, error) {
+	r.connection, r.request, r.batches = c, request, make(chan sdk.Batch, ahead)
 	ctx, cancel := context.WithCancel(ctx)
 	var failed error
 	var panicked panics.Catcher
@@ -64,12 +75,14 @@ type reading struct {
 	batches chan sdk.Batch
 	end     string
 
-	format format
-	key    string
-	dir    *os.Root
-	marks  marks
-	in     *input    // the file being read
-	around [2]string // the cursor's text about the other files
+	format  format
+	key     string
+	dir     Folder
+	leaving bool // files are moved away when they are finished
+	left    bool // of the file being read: its last line is not complete
+	marks   marks
+	in      *input    // the file being read
+	around  [2]string // the cursor's text about the other files
 
 	pending []sdk.Record
 	size    int
@@ -95,12 +108,6 @@ func (r *reading) run(ctx context.Context) error {
 	if r.marks, err = parseCursor(r.request.Cursor); err != nil {
 		return err
 	}
-	root, err := r.root()
-	if err != nil {
-		return err
-	}
-	defer root.Close() //nolint:errcheck // it was only read
-	r.dir = root
 	names, err := r.names()
 	if err != nil {
 		return err
@@ -132,7 +139,7 @@ func (r *reading) names() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isPattern(name) {
+	if !isPattern(name) && !r.leaving {
 		return []string{name}, nil
 	}
 	names, err := match(r.dir, name)
@@ -161,7 +168,7 @@ func (r *reading) names() ([]string, error) {
 func (r *reading) file(ctx context.Context, name string) (err error) {
 	at := r.marks[name]
 	seen := ""
-	if r.format.gzip {
+	if r.format.gzip || r.leaving {
 		if seen, err = onDisk(r.dir, name); err != nil {
 			return err
 		}
@@ -172,6 +179,7 @@ func (r *reading) file(ctx context.Context, name string) (err error) {
 		}
 	}
 	resume := at
+	r.left = false
 	if at.count == 0 { // nothing of it was read
 		resume = mark{}
 	}
@@ -191,14 +199,16 @@ func (r *reading) file(ctx context.Context, name string) (err error) {
 		return err
 	}
 	at = r.in.mark(atEnd)
-	at.seen = seen
+	if at.seen = seen; r.left && r.leaving {
+		at.seen = ""
+	}
 	r.marks[name] = at
 	return nil
 }
 
 // onDisk identifies a compressed file without reading all of it: gzip ends with a checksum of what is in it.
-func onDisk(root *os.Root, name string) (string, error) {
-	f, err := openFile(root, name)
+func onDisk(dir Folder, name string) (string, error) {
+	f, err := openFile(dir, name)
 	if err != nil {
 		return "", err
 	}
@@ -325,6 +335,7 @@ func (r *reading) tooLong(ctx context.Context, what string) error {
 
 // unfinished says that the end of a file waits for whoever writes it.
 func (r *reading) unfinished(size int) {
+	r.left = true
 	r.log.Warn("the file's last line is not complete; it is left until it is",
 		slog.String("file", r.in.name), slog.Int64("line", r.in.count+1), slog.Int("bytes", size))
 }

@@ -19,20 +19,9 @@ import (
 
 // Writer opens a file to be written on at the end, or standard output.
 func (c *connection) Writer(_ context.Context, request sdk.WriteRequest) (sdk.BatchWriter, error) {
-	f, err := formatOf(request.Entity, request.Options)
+	f, e, err := encoderOf(request)
 	if err != nil {
 		return nil, err
-	}
-	columns, err := columnsOf(f, request.Options)
-	if err != nil {
-		return nil, err
-	}
-	var e encoder = lineEncoder{}
-	switch f.kind {
-	case jsonArray:
-		e = arrayEncoder{}
-	case commas:
-		e = newRowEncoder(f, columns)
 	}
 	if request.Entity == stdio {
 		out := c.connector.stdout()
@@ -42,6 +31,25 @@ func (c *connection) Writer(_ context.Context, request sdk.WriteRequest) (sdk.Ba
 		return &stdoutWriter{out: out, encoder: e}, nil
 	}
 	return c.openWriter(request, f, e)
+}
+
+// encoderOf is how a sink's options and the file's name want it written.
+func encoderOf(request sdk.WriteRequest) (format, encoder, error) {
+	f, err := formatOf(request.Entity, request.Options)
+	if err != nil {
+		return f, nil, err
+	}
+	columns, err := columnsOf(f, request.Options)
+	if err != nil {
+		return f, nil, err
+	}
+	switch f.kind {
+	case jsonArray:
+		return f, arrayEncoder{}, nil
+	case commas:
+		return f, newRowEncoder(f, columns), nil
+	}
+	return f, lineEncoder{}, nil
 }
 
 func columnsOf(f format, options sdk.Config) ([]string, error) {
