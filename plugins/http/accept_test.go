@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kopru-io/kopru/plugins/acceptance"
@@ -18,17 +19,33 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, host.Confined(os.Args[2:]))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "kopru-http-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	program = filepath.Join(dir, "kopru-connector-http")
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
-// binary is the connector as a program.
+var program string // where the connector is built
+
+// build builds it once.
+var build = sync.OnceValue(func() error {
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/kopru-connector-http").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+})
+
 func binary(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "kopru-connector-http")
-	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/kopru-connector-http").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := build(); err != nil {
+		t.Fatal(err)
 	}
-	return path
+	return program
 }
 
 // judge tries the connector with a specification and wants the highest level, with nothing skipped but what is named.

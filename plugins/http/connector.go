@@ -58,41 +58,55 @@ func (c *Connector) Open(_ context.Context, _ string, config sdk.Config, log *sl
 	transport.MaxIdleConnsPerHost = concurrency
 	conn := &connection{settings: *s, now: c.now, log: log, idle: transport.CloseIdleConnections}
 	conn.http = s.client(transport, c.now)
+	for _, e := range s.entities {
+		if e.Webhook != nil && conn.hooks == nil {
+			conn.hooks = s.listen(c.now, log)
+		}
+	}
 	return conn, nil
 }
 
 var (
 	_ sdk.Connector = (*Connector)(nil)
 	_ sdk.Reader    = (*connection)(nil)
+	_ sdk.Committer = (*connection)(nil)
 	_ sdk.Looker    = (*connection)(nil)
 	_ sdk.Writer    = (*connection)(nil)
 )
 
 type connection struct {
 	settings
-	http *sdk.HTTP
-	now  func() time.Time
-	log  *slog.Logger
-	idle func()
+	http  *sdk.HTTP
+	hooks *hooks // nil = nothing is posted to us
+	now   func() time.Time
+	log   *slog.Logger
+	idle  func()
 }
 
-// Close drops the idle connections.
+// Close drops the idle connections and stops listening.
 func (c *connection) Close() error {
 	c.idle()
-	return nil
+	return c.hooks.Close()
 }
 
 // Check asks for the first page of each entity, or for what `check` names.
 func (c *connection) Check(ctx context.Context) (facts []string, problems []*protocol.Problem) {
+	if c.hooks != nil {
+		facts, problems = c.hooks.check(ctx)
+	}
 	if c.check != "" {
 		answer, err := c.get(ctx, c.address(c.check, nil))
 		if err != nil {
-			return nil, []*protocol.Problem{wrong(err, "check")}
+			return facts, append(problems, wrong(err, "check"))
 		}
-		return []string{fmt.Sprintf("%s answered %d", c.check, answer.Status)}, clock(c, answer)
+		return append(facts, fmt.Sprintf("%s answered %d", c.check, answer.Status)), append(problems, clock(c, answer)...)
 	}
+	first := true
 	for _, name := range c.names() {
 		e := c.entities[name]
+		if e.Webhook != nil {
+			continue
+		}
 		read := &reading{connection: c, entity: e}
 		begun := c.now()
 		var answer *sdk.HTTPResponse
@@ -109,7 +123,8 @@ func (c *connection) Check(ctx context.Context) (facts []string, problems []*pro
 			continue
 		}
 		facts = append(facts, fmt.Sprintf("%s: %d records on the first page, in %s", name, records, c.now().Sub(begun).Round(time.Millisecond)))
-		if len(facts) == 1 {
+		if first {
+			first = false
 			problems = append(problems, clock(c, answer)...)
 		}
 	}
@@ -143,6 +158,15 @@ func (c *connection) entity(name string) (*entity, error) {
 		return e, nil
 	}
 	return nil, sdk.Fatal("http.unknown_entity", "`entities` of the connection declares no %q; there are: %s", name, strings.Join(c.names(), ", "))
+}
+
+// asked finds an entity that is not posted to us.
+func (c *connection) asked(name string) (*entity, error) {
+	e, err := c.entity(name)
+	if err == nil && e.Webhook != nil {
+		return nil, sdk.Fatal("http.webhook", "%s is posted by the other system: it can only be read", name)
+	}
+	return e, err
 }
 
 func (s *settings) names() []string {

@@ -35,8 +35,9 @@ type entity struct {
 	Create   string            `json:"create"` // methods
 	Update   string            `json:"update"`
 	Delete   string            `json:"delete"`
-	Wrap     string            `json:"wrap"` // the field that what is written is put into
-	ETag     bool              `json:"etag"` // one record's answer has an ETag, and a write takes If-Match
+	Wrap     string            `json:"wrap"`    // the field that what is written is put into
+	Webhook  *webhook          `json:"webhook"` // nil = it is asked for
+	ETag     bool              `json:"etag"`    // one record's answer has an ETag, and a write takes If-Match
 }
 
 type paging struct {
@@ -105,6 +106,16 @@ func (p *problems) entities(setting any) map[string]*entity {
 	return out
 }
 
+// settingNames are what an entity has, and what is in its objects.
+var settingNames = map[string]string{
+	"": "path, item_path, method, body, query, items, item, id, deleted, paging, cursor, fields, lookup, create, update, delete, wrap, " +
+		"etag, webhook",
+	"paging":    "style, parameter, first, size, size_parameter, next, more",
+	"cursor":    "field, parameter, until, format, overlap",
+	"webhook":   "path, delivery, signature, unsigned",
+	"signature": "header, prefix, encoding, signed, timestamp, timestamp_prefix, tolerance",
+}
+
 // misplaced says where in an entity's declaration something is that does not belong there.
 func misplaced(at string, err error) (attribute, summary, detail string) {
 	var semantic *jsonv2.SemanticError
@@ -113,9 +124,12 @@ func misplaced(at string, err error) (attribute, summary, detail string) {
 	}
 	at += strings.ReplaceAll(string(semantic.JSONPointer), "/", ".")
 	if errors.Is(err, jsonv2.ErrUnknownName) {
-		return at, "There is no such setting.", "An entity has: path, item_path, method, body, query, items, item, id, deleted, paging " +
-			"(style, parameter, first, size, size_parameter, next, more), cursor (field, parameter, until, format, overlap), fields, lookup, " +
-			"create, update, delete, wrap, etag."
+		parts := strings.Split(at, ".")
+		known, ok := settingNames[parts[len(parts)-2]]
+		if !ok || len(parts) < 4 {
+			known = settingNames[""]
+		}
+		return at, "There is no such setting.", "There are here: " + known + "."
 	}
 	return at, fmt.Sprintf("A %s does not belong here.", semantic.JSONKind), ""
 }
@@ -148,7 +162,13 @@ func (p *problems) judge(at string, e *entity) {
 			p.add(at+name, fmt.Sprintf("%q is none that there is.", value), "It is one of: "+strings.Trim(strings.Join(values, ", "), ", ")+".")
 		}
 	}
+	if e.Webhook != nil {
+		p.webhook(at+"webhook.", e.Webhook)
+	}
 	switch {
+	case e.Webhook != nil && e.Path == "":
+	case e.Webhook != nil:
+		p.add(at+"path", "An entity is asked for or posted, not both.", "Leave path out, or make two entities.")
 	case !strings.HasPrefix(e.Path, "/"):
 		p.add(at+"path", "This is no path.", "It begins with / and is joined to `url`.")
 	case !strings.HasPrefix(e.ItemPath, "/") || !strings.Contains(e.ItemPath, "{id}"):

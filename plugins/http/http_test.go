@@ -326,6 +326,24 @@ func TestLookups(t *testing.T) {
 	}
 }
 
+// TestUnknownSettings: what is misspelt is told with what there is at that place.
+func TestUnknownSettings(t *testing.T) {
+	t.Parallel()
+	for entity, known := range map[string]string{
+		`{"pth": "/x"}`: "item_path", `{"path": "/x", "paging": {"stile": "page"}}`: "style",
+		`{"webhook": {"path": "/x", "signature": {"name": "X"}}}`: "header",
+	} {
+		declared, err := record.DecodeObject([]byte(entity))
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := http.New().Validate(sdk.Config{"url": "https://shop.example", "entities": map[string]any{"thing": declared}})
+		if len(problems) == 0 || !strings.Contains(problems[0].GetDetail(), "here: ") || !strings.Contains(problems[0].GetDetail(), known) {
+			t.Errorf("%s: %v", entity, problems)
+		}
+	}
+}
+
 // TestMistakes: each is told at its place.
 func TestMistakes(t *testing.T) {
 	t.Parallel()

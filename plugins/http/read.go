@@ -26,6 +26,9 @@ type position struct {
 	High  string    `json:"high,omitempty"`  // the highest mark seen in it
 	Begun time.Time `json:"begun,omitzero"`  // when it began, by the system's clock
 	Page  string    `json:"page,omitempty"`  // the next page; "" = the first
+
+	Inbox string `json:"inbox,omitempty"` // of a webhook: whose deliveries
+	Seq   int64  `json:"seq,omitempty"`   // up to which
 }
 
 func (p position) String() string {
@@ -43,6 +46,9 @@ func (c *connection) Read(ctx context.Context, q sdk.ReadRequest, emit func(sdk.
 	e, err := c.entity(q.Entity)
 	if err != nil {
 		return "", err
+	}
+	if e.Webhook != nil {
+		return c.readInbox(ctx, e, q, emit)
 	}
 	r := &reading{connection: c, entity: e, query: q, emit: emit}
 	if err := r.begin(); err != nil {
@@ -69,11 +75,20 @@ type reading struct {
 
 func (r *reading) ranged() bool { return !r.query.From.IsZero() || !r.query.To.IsZero() }
 
+// parse takes the cursor apart.
+func (r *reading) parse() error {
+	if r.query.Cursor == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(r.query.Cursor), &r.at); err != nil {
+		return sdk.Fatal("http.bad_cursor", "%q is no cursor of this connector", r.query.Cursor)
+	}
+	return nil
+}
+
 func (r *reading) begin() error {
-	if r.query.Cursor != "" {
-		if err := json.Unmarshal([]byte(r.query.Cursor), &r.at); err != nil {
-			return sdk.Fatal("http.bad_cursor", "%q is no cursor of this connector", r.query.Cursor)
-		}
+	if err := r.parse(); err != nil {
+		return err
 	}
 	if !r.ranged() {
 		return nil

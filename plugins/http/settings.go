@@ -37,9 +37,9 @@ func attributes() []*protocol.Attribute {
 	auth := sdk.WithDefault(sdk.Attribute("auth", text, "How the system knows who calls.", 0), authNone)
 	auth.Values = []string{authNone, authBasic, authBearer, authHeader, authQuery, authOAuth2}
 	return []*protocol.Attribute{
-		example(sdk.Attribute("url", link, "Where the API is. Paths are joined to it.", sdk.Required), "https://api.example.com/v1"),
+		example(sdk.Attribute("url", link, "Where the API is. Paths are joined to it. Only webhooks need none.", 0), "https://api.example.com/v1"),
 		example(sdk.Attribute("entities", protocol.AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP,
-			"The kinds of records there are, by name, each as an object. See the guide beside this connector.", sdk.Required),
+			"The kinds of records there are, by name, each as an object. plugins/http/README.md tells what is in one.", sdk.Required),
 			`{ order = { path = "/orders", items = "data" } }`),
 		auth,
 		sdk.Attribute("username", text, "With auth = \"basic\".", 0),
@@ -65,6 +65,16 @@ func attributes() []*protocol.Attribute {
 		example(sdk.Attribute("error_field", text, "Path of the field at fault in an answer that refuses.", 0), "error.field"),
 		example(sdk.Attribute("check", text, "What `kopru check` asks for; without it the first page of each entity.", 0), "/me"),
 		sdk.WithDefault(sdk.Attribute("timeout", duration, "How long a call may take.", 0), "60s"),
+		sdk.WithDefault(sdk.Attribute("listen", text, "Webhooks: where to listen. Elsewhere than on this machine with TLS, or behind a proxy.", 0), "127.0.0.1:8090"),
+		example(sdk.Attribute("inbox", text,
+			"Webhooks: the folder in which deliveries are kept until they are settled. Its disk has to be a lasting one.", sdk.WritePath), "inbox"),
+		sdk.Attribute("webhook_secret", text, "Webhooks: what the sender signs with.", sdk.Sensitive),
+		sdk.Attribute("certificate", text, "Webhooks: the file with the certificate for TLS, in PEM. A renewed one counts at once.", sdk.ReadPath),
+		sdk.Attribute("private_key", text, "Webhooks: the file with its key.", sdk.ReadPath),
+		sdk.WithDefault(sdk.Attribute("behind_proxy", protocol.AttributeType_ATTRIBUTE_TYPE_BOOL,
+			"Webhooks: a reverse proxy does TLS, and nobody else reaches this port.", 0), false),
+		sdk.WithDefault(sdk.Attribute("body_limit", protocol.AttributeType_ATTRIBUTE_TYPE_INTEGER, "Webhooks: the most bytes of a delivery.", 0), 1<<20),
+		sdk.WithDefault(sdk.Attribute("remember", duration, "Webhooks: how long a delivery's id is known, so that it is not taken twice.", 0), "168h"),
 	}
 }
 
@@ -110,9 +120,13 @@ func parse(config sdk.Config) (*settings, []*protocol.Problem) {
 	p := &problems{}
 	s := &settings{
 		config: config, check: config.String("check"), headers: textMap(config["headers"]), statuses: map[string]protocol.FailureClass{},
-		base: p.address("url", config.String("url")),
 	}
 	s.entities = p.entities(config["entities"])
+	s.base = &url.URL{}
+	if config.String("url") != "" || slices.ContainsFunc(s.names(), func(name string) bool { return s.entities[name].Webhook == nil }) {
+		s.base = p.address("url", config.String("url"))
+	}
+	p.listening(s)
 	p.auth(config)
 	for status, word := range textMap(config["statuses"]) {
 		class, ok := classes[word]

@@ -76,7 +76,7 @@ func (e *entity) found(item []byte) (sdk.Found, error) {
 // Lookup finds records by id or by fields. The system narrows the list by the parameters in `lookup`; what it gives is compared
 // here, so that nothing is taken that is only alike.
 func (c *connection) Lookup(ctx context.Context, name string, query sdk.Query) ([]sdk.Found, error) {
-	e, err := c.entity(name)
+	e, err := c.asked(name)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func plain(v any) (string, bool) {
 
 // Writer begins writing.
 func (c *connection) Writer(_ context.Context, w sdk.WriteRequest) (sdk.BatchWriter, error) {
-	e, err := c.entity(w.Entity)
+	e, err := c.asked(w.Entity)
 	if err != nil {
 		return nil, err
 	}
