@@ -15,13 +15,15 @@ reconcile "orders" {
   timezone    = var.timezone
   pipelines   = ["orders"]
 
+  # An order that came from Visma.net bears its number there, such as SO/000123.
   source "order" {
     connection = mpluskassa.shop
-    keep       = record.cancelState != "ORDER-CANCEL-STATE-COMPLETE"
-    key        = record.orderId
-    day        = coalesce(record.financialDate, substr(record.entryTimestamp, 0, 10))
-    amount     = record.totalInclAmount
-    vat        = [for g in coalesce(record.vatGroupList, []) : { rate = g.vatPercentage, vat = g.vatAmount }]
+    keep = (record.cancelState != "ORDER-CANCEL-STATE-COMPLETE" &&
+    !contains(var.orders_to_till_types, split("/", coalesce(record.extOrderId, "none"))[0]))
+    key    = record.orderId
+    day    = coalesce(record.financialDate, substr(record.entryTimestamp, 0, 10))
+    amount = record.totalInclAmount
+    vat    = [for g in coalesce(record.vatGroupList, []) : { rate = g.vatPercentage, vat = g.vatAmount }]
   }
 
   # A credit, of a return or of an order that was cancelled too late, counts against. Quotes of proposals count as nothing.
