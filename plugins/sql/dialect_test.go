@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -117,6 +118,9 @@ func TestRefusals(t *testing.T) {
 			if got := class(c.failure(err)); got != want {
 				t.Errorf("%s %v: %s instead of %s", driver, err, got, want)
 			}
+		}
+		if p := c.problem(&tls.CertificateVerificationError{Err: io.EOF}); p.GetAttribute() != "ca" {
+			t.Errorf("a certificate: %v", p)
 		}
 		if f := c.failure(errors.New("user:s3cret@host")); strings.Contains(f.Error(), "s3cret") {
 			t.Error(f)

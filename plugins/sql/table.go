@@ -361,6 +361,8 @@ func (c *connection) problem(err error) *protocol.Problem {
 	failure := c.failure(err)
 	p := &protocol.Problem{Summary: failure.Error()}
 	switch {
+	case refused(failure, "sql.certificate"):
+		p.Attribute = "ca"
 	case sdk.IsClass(failure, protocol.FailureClass_FAILURE_CLASS_AUTH):
 		p.Attribute = "user"
 	case c.settings.driver == driverSQLite:
