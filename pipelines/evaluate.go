@@ -45,7 +45,7 @@ func evaluationProblem(err error, rng hcl.Range) diag.Diagnostic {
 		Severity: diag.Error, Code: "expr.failed", Summary: "The expression has no value", Detail: err.Error(), Subject: rng.Ptr(),
 	}
 	if e, ok := err.(*expr.EvalError); ok { //nolint:errorlint // Eval returns it bare
-		d.Code, d.Detail, d.Subject = e.Code, e.Sentence(), e.Range.Ptr()
+		d.Code, d.Summary, d.Detail, d.Subject = e.Code, e.Summary(), e.Sentence(), e.Range.Ptr()
 	}
 	return d
 }

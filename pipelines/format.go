@@ -16,7 +16,8 @@ import (
 // one line feed at the end. Comments stay, and so does the meaning. A text that is no HCL comes back as it is, with
 // what is wrong with it.
 func Format(src []byte, name string) ([]byte, diag.List) {
-	if rng, deep := tooDeep(src, name); deep {
+	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
+	if rng, deep := tooDeep(tokens); deep {
 		return src, diag.List{{
 			Severity: diag.Error, Code: "lang.syntax", Summary: "Too many brackets in brackets",
 			Detail: "Take the expression apart with locals.", Subject: rng.Ptr(),

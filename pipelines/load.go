@@ -98,7 +98,18 @@ func newLoader(dir string, opts Options) *loader {
 // tidy puts the diagnostics in order of the text, leaves out what may only follow from a text that can't be parsed, and
 // blots out secrets.
 func (l *loader) tidy() {
+	told := map[string]bool{}
 	l.diags = slices.DeleteFunc(l.diags, func(d diag.Diagnostic) bool {
+		if d.Subject != nil { // as of a script in several steps
+			key := fmt.Sprint(d.Subject, d.Code, d.Summary, d.Detail)
+			if told[key] {
+				return true
+			}
+			told[key] = true
+		}
+		if l.lacking && len(l.project.Templates) == 0 && slices.Contains([]string{"lang.unknown_connection", "var.undeclared", "var.unknown"}, d.Code) {
+			return true
+		}
 		if len(l.unparsed) == 0 || d.Code == "lang.syntax" || d.Code == "lang.unreadable" || d.Subject == nil {
 			return false
 		}
@@ -146,6 +157,7 @@ type loader struct {
 	diags     diag.List
 
 	unparsed  map[string]bool      // files with a syntax error
+	lacking   bool                 // a template is not there, which was told
 	broken    map[string]bool      // "var.x" and "local.x" without a value, which was told
 	sensitive map[string]bool      // "var.x" and "local.x" that hold secrets
 	maps      map[string]bool      // "var.x" declared as maps
@@ -228,11 +240,13 @@ func (l *loader) parse(path, name string) *hclsyntax.Body {
 		l.unparsed[name] = true
 		return nil
 	}
-	if rng, deep := tooDeep(data, name); deep {
+	tokens, _ := hclsyntax.LexConfig(data, name, hcl.InitialPos)
+	if rng, deep := tooDeep(tokens); deep {
 		l.errorf(rng, "lang.syntax", "Too many brackets in brackets", "Take the expression apart with locals.")
 		l.unparsed[name] = true
 		return nil
 	}
+	l.leadingZeros(tokens)
 	file, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 	l.takeOver(diags, name)
 	if file == nil {
@@ -248,8 +262,7 @@ const (
 )
 
 // tooDeep finds the bracket that is nested deeper than a human would: parsers are recursive.
-func tooDeep(data []byte, name string) (hcl.Range, bool) {
-	tokens, _ := hclsyntax.LexConfig(data, name, hcl.InitialPos)
+func tooDeep(tokens hclsyntax.Tokens) (hcl.Range, bool) {
 	depth, prefix := 0, 0
 	for _, token := range tokens {
 		switch token.Type {
@@ -285,8 +298,52 @@ func (l *loader) takeOver(diags hcl.Diagnostics, name string) {
 				continue
 			}
 			told[d.Summary] = true
+			if told["Invalid character"] && d.Summary == "Invalid expression" {
+				continue // which the character makes it
+			}
+			if hint := slip(d, l.project.Files[name]); hint != "" {
+				d.Detail = hint
+			}
 		}
 		l.add(d)
+	}
+}
+
+// slip knows what people write who think of another language.
+func slip(d diag.Diagnostic, text []byte) string {
+	if d.Subject == nil || d.Subject.Start.Byte > len(text) {
+		return ""
+	}
+	rest := text[d.Subject.Start.Byte:]
+	before := bytes.TrimRight(text[:d.Subject.Start.Byte], " ")
+	starts := func(word string) bool {
+		return bytes.HasPrefix(rest, []byte(word)) && (len(rest) == len(word) || strings.ContainsAny(string(rest[len(word):len(word)+1]), " \t\n("))
+	}
+	switch {
+	case bytes.HasPrefix(rest, []byte("=")) && (bytes.HasSuffix(before, []byte("==")) || bytes.HasSuffix(before, []byte("!="))):
+		return "Two values are compared with == or !=; there is no === here."
+	case starts("="):
+		return "To compare two values, write ==."
+	case starts("and"), starts("or"), starts("not"):
+		return "Write && for and, || for or, and ! for not."
+	case starts("in"):
+		return "Whether a list has an element is asked with contains(list, element)."
+	}
+	return ""
+}
+
+// leadingZeros finds numbers such as 01, which would lose their zeros: they are codes, and belong in quotes.
+func (l *loader) leadingZeros(tokens hclsyntax.Tokens) {
+	for i, token := range tokens {
+		digits := token.Bytes
+		if token.Type != hclsyntax.TokenNumberLit || len(digits) < 2 || digits[0] != '0' || digits[1] < '0' || digits[1] > '9' {
+			continue
+		}
+		if i > 0 && tokens[i-1].Type == hclsyntax.TokenDot { // a.01
+			continue
+		}
+		l.errorf(token.Range, "lang.leading_zero", "A number has no leading zeros",
+			fmt.Sprintf("This would be %s. A code is a text: write it in quotes, \"%s\".", strings.TrimLeft(string(digits[:len(digits)-1]), "0")+string(digits[len(digits)-1:]), digits))
 	}
 }
 

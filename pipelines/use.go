@@ -56,16 +56,18 @@ func (l *loader) template(block *hclsyntax.Block) {
 	if block.Body.Attributes["source"] == nil {
 		b.lack("source", "Name a folder, such as \"../bridge\", or a template that comes with kopru: "+strings.Join(l.shipped(), ", ")+".")
 	}
-	if with := b.attr("with"); with != nil {
-		l.with(with)
-	}
+	with := b.attr("with")
 	b.end()
 	if source == "" {
 		return
 	}
 	dir, ok := l.templateDir(source, b.place("source"))
 	if !ok {
+		l.lacking = true
 		return
+	}
+	if with != nil {
+		l.with(with)
 	}
 	l.project.Templates = append(l.project.Templates, dir)
 	entries, err := os.ReadDir(dir)

@@ -209,13 +209,28 @@ func (l *loader) variable(block *hclsyntax.Block, name string, files map[string]
 	converted, err := conform(v, d.want)
 	if err != nil {
 		l.errorf(rng, "var.invalid", "Wrong value for variable \""+name+"\"",
-			fmt.Sprintf("It is declared as %s: %v.", typeexpr.TypeString(d.want), err))
+			fmt.Sprintf("It is declared as %s: %v. %s", typeexpr.TypeString(d.want), err, howToWrite(d.want)))
 		return nil, false
 	}
 	if d.sensitive {
 		l.secret(converted)
 	}
 	return converted, true
+}
+
+// howToWrite shows a value of a type.
+func howToWrite(want cty.Type) string {
+	switch {
+	case want == cty.Bool:
+		return "Write true or false, without quotes."
+	case want == cty.Number:
+		return "Write a number without quotes, such as 12.50."
+	case want.IsListType() || want.IsSetType() || want.IsTupleType():
+		return "Write a list, such as [\"a\", \"b\"]."
+	case want.IsMapType() || want.IsObjectType():
+		return "Write an object, such as { a = \"b\" }."
+	}
+	return "Write a text in quotes."
 }
 
 // state of a variable's value.

@@ -132,7 +132,7 @@ func write(t testing.TB, path string, data []byte) {
 func TestWrong(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/wrong/*.txtar")
-	if err != nil || len(paths) < 60 {
+	if err != nil || len(paths) < 90 {
 		t.Fatalf("%d wrong projects: %v", len(paths), err)
 	}
 	for _, path := range paths {

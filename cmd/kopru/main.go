@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/mattn/go-isatty"
@@ -140,5 +141,55 @@ func (c *cli) root() *cobra.Command {
 		c.explainCommand(),
 		c.versionCommand(),
 	)
+	root.SetFlagErrorFunc(flagError)
+	for _, cmd := range root.Commands() {
+		say(cmd)
+	}
 	return root
+}
+
+// say makes a command and those below it say what is wrong with how they were called, and how it is done.
+func say(cmd *cobra.Command) {
+	for _, inner := range cmd.Commands() {
+		say(inner)
+	}
+	if !cmd.Runnable() {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			var names []string
+			for _, inner := range cmd.Commands() {
+				names = append(names, inner.Name())
+			}
+			return fmt.Errorf("there is no command %q%s; there are: %s", cmd.CommandPath()+" "+args[0], didYouMean(args[0], names), strings.Join(names, ", "))
+		}
+		return
+	}
+	allowed := cmd.Args
+	onlyFolder := strings.HasSuffix(cmd.Use, " [DIR]") && len(strings.Fields(cmd.Use)) == 2 && cmd.Name() != "init" // which makes it
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if allowed != nil {
+			if err := allowed(cmd, args); err != nil {
+				return fmt.Errorf("%w; use: %s", err, cmd.UseLine())
+			}
+		}
+		if onlyFolder && len(args) == 1 {
+			if info, err := os.Stat(args[0]); err != nil || !info.IsDir() {
+				return fmt.Errorf("there is no folder %s; use: %s", args[0], cmd.UseLine())
+			}
+		}
+		return nil
+	}
+}
+
+// flagError suggests the flag that was meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return fmt.Errorf("%w%s; %s --help lists the flags", err, didYouMean(unknown.GetSpecifiedName(), names), cmd.CommandPath())
 }

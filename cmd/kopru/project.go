@@ -133,7 +133,7 @@ next:
 			}
 			known = append(known, candidate.Name)
 		}
-		return nil, fmt.Errorf("there is no pipeline %q in %s; there are: %s", name, p.dir, strings.Join(known, ", "))
+		return nil, fmt.Errorf("there is no pipeline %q in %s%s; there are: %s", name, p.dir, didYouMean(name, known), strings.Join(known, ", "))
 	}
 	return picked, nil
 }

@@ -33,11 +33,12 @@ var catalogue = map[string]string{
 	"lang.labels": "A block is followed by names in quotes, and this one has too few or too many of them.",
 	"lang.name": "A name that expressions refer to begins with a letter and has only letters, " +
 		"digits, _ and -.",
-	"lang.reserved":  "The name has a meaning in expressions already, such as record or var.",
-	"lang.duplicate": "The same thing is said twice, and only one of them could count. Remove or rename one.",
-	"lang.conflict":  "Two settings exclude each other.",
-	"lang.order":     "Steps run in the order of the text, and the source is the first.",
-	"lang.version":   "Another version is installed than the require block asks for.",
+	"lang.reserved":     "The name has a meaning in expressions already, such as record or var.",
+	"lang.leading_zero": "A number was written with zeros in front, such as 01. As a number it would lose them. Codes, such as those of warehouses and VAT categories, are texts: write them in quotes.",
+	"lang.duplicate":    "The same thing is said twice, and only one of them could count. Remove or rename one.",
+	"lang.conflict":     "Two settings exclude each other.",
+	"lang.order":        "Steps run in the order of the text, and the source is the first.",
+	"lang.version":      "Another version is installed than the require block asks for.",
 
 	// ---- connectors
 	"lang.unknown_connector": "No program kopru-connector-NAME was found beside kopru, in $KOPRU_CONNECTORS or in .kopru/connectors, or it can't " +

@@ -107,7 +107,7 @@ func (c *compiler) loadTime(e *hclsyntax.FunctionCallExpr, fn Function, call clo
 	case err == nil:
 		return constant(v)
 	case c.tolerant == 0 && c.env.Slots != nil && errors.As(err, &failure):
-		c.errorf(failure.Range, failure.Code, "The expression has no value", "%s", failure.Sentence())
+		c.errorf(failure.Range, failure.Code, failure.Summary(), "%s", failure.Sentence())
 	}
 	return call
 }

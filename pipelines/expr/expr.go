@@ -15,6 +15,7 @@ package expr
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -71,6 +72,14 @@ type EvalError struct {
 
 func (e *EvalError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Range.Filename, e.Range.Start.Line, e.Range.Start.Column, e.Message)
+}
+
+// Summary says in a few words what is wrong.
+func (e *EvalError) Summary() string {
+	if name, _, ok := strings.Cut(e.Message, ": "); ok && e.Code == "expr.function" {
+		return name + "() has no value"
+	}
+	return "The expression has no value"
 }
 
 // Sentence is the message on its own, beginning with a capital unless with a function's name.
