@@ -33,6 +33,9 @@ test-needs: ## Install what the tests need, where it is missing (PostgreSQL, Chr
 bench: build ## Measure against hand-written loops and print ratios
 	$(GO) run ./engine/bench
 
+load: ## Measure the dashboard with two million entries and a sync at full speed
+	KOPRU_LOAD=2000000 $(GO) test ./engine/dashboard -run 'TestLoad$$' -v -timeout 30m
+
 lint: $(BIN)/golangci-lint $(BIN)/gofumpt ## Check format, lint and that generated code is current
 	@test -z "$$($(BIN)/gofumpt -l cmd engine pipelines plugins transforms | tee /dev/stderr)" || (echo "run: make fmt" && false)
 	$(BIN)/golangci-lint run ./...
@@ -61,4 +64,4 @@ $(BIN)/protoc-gen-go:
 $(BIN)/protoc-gen-go-grpc:
 	GOBIN=$(CURDIR)/$(BIN) $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GRPC)
 
-.PHONY: help build demo test test-needs bench lint fmt fuzz gen clean
+.PHONY: help build demo test test-needs bench load lint fmt fuzz gen clean

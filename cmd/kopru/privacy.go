@@ -225,9 +225,9 @@ func (v processing) print(w io.Writer, markdown bool) {
 	}
 	table(w, markdown, rows)
 	title(w, markdown, "##", "What is done with it")
-	rows = [][]string{{"pipeline", "purpose", "from", "to", "kept of each record"}}
+	rows = [][]string{{"pipeline", "purpose", "kept of each record", "from", "to"}}
 	for _, p := range v.Pipelines {
-		rows = append(rows, []string{p.Name, p.Purpose, p.From, strings.Join(p.To, ", "), payloadsMean[p.Payloads]})
+		rows = append(rows, []string{p.Name, p.Purpose, payloadsMean[p.Payloads], p.From, strings.Join(p.To, ", ")})
 	}
 	table(w, markdown, rows)
 	title(w, markdown, "##", "How long it is kept")
@@ -253,12 +253,31 @@ func title(w io.Writer, markdown bool, level, text string) {
 	fmt.Fprintf(w, "\n%s\n", strings.ToUpper(text))
 }
 
+// broken is a list with commas in lines that fit beside others.
+func broken(text string) []string {
+	const fits = 80
+	lines := []string{""}
+	for i, word := range strings.SplitAfter(text, ", ") {
+		if last := lines[len(lines)-1]; i > 0 && len(last)+len(word) > fits {
+			lines = append(lines, "")
+		}
+		lines[len(lines)-1] += word
+	}
+	return lines
+}
+
 // table writes rows, of which the first one names the columns.
 func table(w io.Writer, markdown bool, rows [][]string) {
 	if !markdown {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, row := range rows {
-			fmt.Fprintln(t, "  "+strings.Join(row, "\t"))
+			last := len(row) - 1
+			for i, line := range broken(row[last]) {
+				if i > 0 {
+					row = make([]string, len(row))
+				}
+				fmt.Fprintln(t, "  "+strings.Join(append(row[:last:last], line), "\t"))
+			}
 		}
 		_ = t.Flush() // the terminal's own trouble
 		return

@@ -33,6 +33,12 @@ func startEngine(t *testing.T, dir string, args ...string) *engine {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(binaries, "kopru"), append(args, "run", dir)...)
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(binaries, "cache"))
+	return startEngineWith(t, cmd)
+}
+
+// startEngineWith starts a `kopru run`.
+func startEngineWith(t *testing.T, cmd *exec.Cmd) *engine {
+	t.Helper()
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

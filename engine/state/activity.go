@@ -34,6 +34,14 @@ const inFlight = time.Hour
 func (s *Store) ActivityPage(ctx context.Context, f ActivityFilter) ([]Entry, error) {
 	c := conditions{}
 	var err error
+	if f.Run != "" {
+		if known, err := s.within(ctx, &f); err != nil || !known {
+			return nil, err
+		}
+	}
+	if f.Code == string(Filtered) && f.Outcome == "" {
+		f.Outcome = Filtered // whose code it is
+	}
 	if !f.From.IsZero() {
 		if f.After, err = s.entryBefore(ctx, f.From.Add(-inFlight), f.After); err != nil {
 			return nil, err
@@ -75,6 +83,25 @@ func (s *Store) ActivityPage(ctx context.Context, f ActivityFilter) ([]Entry, er
 		return s.entries(ctx, []conditions{c.and("pipeline", f.Pipeline).and("outcome", string(f.Outcome))}, f.Limit)
 	}
 	return s.ofPairs(ctx, c, f)
+}
+
+// within narrows a filter to the pipeline and the time of its run.
+func (s *Store) within(ctx context.Context, f *ActivityFilter) (known bool, err error) {
+	err = s.query(ctx, "SELECT pipeline, started_at, finished_at FROM runs WHERE id = ?", []any{f.Run}, func(rows *sql.Rows) error {
+		var pipeline string
+		var started, finished int64
+		err := rows.Scan(&pipeline, &started, &finished)
+		known = f.Pipeline == "" || f.Pipeline == pipeline
+		f.Pipeline = pipeline
+		if from := time.UnixMilli(started); f.From.Before(from) {
+			f.From = from
+		}
+		if to := time.UnixMilli(finished + 1); finished > 0 && (f.To.IsZero() || to.Before(f.To)) {
+			f.To = to
+		}
+		return err
+	})
+	return known, err
 }
 
 // ofPairs asks for each pipeline with each outcome, since that is what the index knows.

@@ -14,7 +14,7 @@ func testFindActivity(t *testing.T, s *state.Store) {
 	var all []state.Entry
 	for i := range 900 {
 		e := state.Entry{
-			At: time.UnixMilli(1700000000000).Add(time.Duration(i) * time.Minute), Run: "r", Pipeline: []string{"a", "b"}[i%2],
+			At: time.UnixMilli(1700000000000).Add(time.Duration(i) * time.Minute), Run: []string{"ra", "rb"}[i%2], Pipeline: []string{"a", "b"}[i%2],
 			Entity: "order", Key: fmt.Sprint("k", i%30), RecordID: fmt.Sprintf("r-%d", i), Outcome: state.Delivered,
 		}
 		switch i % 10 {
@@ -27,7 +27,7 @@ func testFindActivity(t *testing.T, s *state.Store) {
 	}
 	for _, name := range []string{"a", "b"} {
 		st := state.Settlement{
-			Run: "r" + name, Fence: start(t, s, "r"+name, name), Pipeline: name,
+			Run: "r" + name, Fence: must(s.StartRun(ctx, state.Run{ID: "r" + name, Pipeline: name, Kind: "run", StartedAt: all[0].At})), Pipeline: name,
 			Counts:   state.Counts{Delivered: 1},
 			Mentions: []state.Mention{{Term: "so-1", Key: "k1"}, {Term: s.SearchTerm("A@b.test"), Key: "k3"}},
 		}
@@ -42,14 +42,14 @@ func testFindActivity(t *testing.T, s *state.Store) {
 	for name, f := range map[string]state.ActivityFilter{
 		"all": {}, "pipeline": {Pipeline: "a"}, "outcome": {Outcome: state.Dead}, "both": {Pipeline: "b", Outcome: state.Dead},
 		"code": {Code: "sink.not_found"}, "filtered": {Code: "filtered"}, "time": {From: from, To: to},
-		"time and outcome": {Outcome: state.Filtered, From: from}, "run": {Run: "r", Pipeline: "a"},
+		"time and outcome": {Outcome: state.Filtered, From: from}, "run": {Run: "ra"}, "run of another": {Run: "ra", Pipeline: "b"}, "no run": {Run: "none"},
 		"key": {Search: "k7"}, "mention": {Search: "SO-1"}, "address": {Search: " a@B.test"}, "nothing": {Search: "k77"},
 	} {
 		want := 0
 		for i := range all {
 			e := &all[i]
 			key := map[string]string{"SO-1": "k1", " a@B.test": "k3"}[f.Search]
-			if (f.Pipeline == "" || e.Pipeline == f.Pipeline) && (f.Outcome == "" || e.Outcome == f.Outcome) &&
+			if (f.Pipeline == "" || e.Pipeline == f.Pipeline) && (f.Run == "" || e.Run == f.Run) && (f.Outcome == "" || e.Outcome == f.Outcome) &&
 				(f.Code == "" || e.Code == f.Code) && (f.From.IsZero() || !e.At.Before(f.From)) &&
 				(f.To.IsZero() || e.At.Before(f.To)) && (f.Search == "" || e.Key == f.Search || e.Key == key) {
 				want++
