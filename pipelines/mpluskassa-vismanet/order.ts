@@ -62,7 +62,8 @@ export default function (order: any, ctx: any) {
 
 const open = ["Open", "Hold", "BackOrder"];
 
-// actionFor says what an order that is in Visma.net already needs: nothing, a change, or that a human looks at it.
+// actionFor says what an order that is in Visma.net already needs: nothing, the rest of what an interrupted run began, a
+// change, or that a human looks at it.
 function actionFor(order: any, existing: any, lines: Line[], ctx: any): string {
   if (existing === null) return "place";
   if (order.isCredit) {
@@ -83,7 +84,7 @@ function actionFor(order: any, existing: any, lines: Line[], ctx: any): string {
     );
   }
   const changes = differences(existing.lines, lines);
-  if (changes.length === 0) return "none";
+  if (changes.length === 0 || ctx.vars.changed_orders === "ignore") return order.isUnfinished ? "finish" : "none";
   if (order.form !== "invoice" && open.includes(existing.status) && ctx.vars.changed_orders === "update") return "update";
   return ctx.fail(
     `the order was changed in the till, but ${existing.id} in Visma.net is ${existing.status} and stays as it is: ${changes.join("; ")}`,

@@ -260,9 +260,35 @@ pipeline "orders" {
     match      = { externalReference = record.form == "invoice" && record.isBack ? record.orderId : null }
   }
 
-  # What stands there, in one shape for all forms.
+  # What came of a sales order that is to be invoiced.
+  lookup "made_invoice" {
+    connection = vismanet.books
+    entity     = "order_invoice"
+    match = record.form == "invoiced_order" && sent_order != null && !record.isBack ? {
+      orderType = split("/", sent_order.id)[0], orderNumber = split("/", sent_order.id)[1]
+    } : { orderNumber = null }
+  }
+
+  lookup "made_credit" {
+    connection = vismanet.books
+    entity     = "order_credit_note"
+    match = record.form == "invoiced_order" && sent_order != null && record.isBack ? {
+      orderType = split("/", sent_order.id)[0], orderNumber = split("/", sent_order.id)[1]
+    } : { orderNumber = null }
+  }
+
+  # What stands there, in one shape for all forms. A run that was interrupted may have left a document that is still to be
+  # shipped, invoiced, released or paid: then it goes on from there.
   transform "compare" {
     set = merge(record, {
+      isUnfinished = (
+        record.form == "sales_order" || try(sent_order.status, "") == "Cancelled" ? false :
+        record.form == "invoiced_order" && sent_order != null && made_invoice == null && made_credit == null ? true :
+        contains(
+          concat(var.release_invoices ? ["Hold", "Balanced"] : [], var.release_invoices && var.register_payments ? ["Open"] : []),
+          try(made_invoice.status, made_credit.status, sent_invoice.status, sent_credit.status, ""),
+        )
+      )
       existing = (
         sent_order != null ? {
           id     = sent_order.id
@@ -300,7 +326,7 @@ pipeline "orders" {
   }
 
   filter "new" {
-    keep   = record.existing == null || record.isCancelled || var.changed_orders != "ignore"
+    keep   = record.existing == null || record.isCancelled || record.isUnfinished || var.changed_orders != "ignore"
     reason = "already in Visma.net as ${try(record.existing.id, "")}"
   }
 

@@ -367,6 +367,62 @@ test "a return of that kind is credited" {
   }
 }
 
+test "an interrupted order is shipped, invoiced and released by the next run" {
+  vars   = { order_form = "invoiced_order" }
+  record = local.order
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  given "sales_order" {
+    record = {
+      id         = "SO/77", customerOrder = "2026-17", customerRefNo = "ord-1", status = "Open", orderTotal = 14.97
+      orderLines = [{ inventoryId = "MOK-01", quantity = 3, unitPrice = 4.12333, discountAmount = 0 }]
+    }
+  }
+
+  expect "sales_order" {
+    create = []
+  }
+
+  expect "shipment" {
+    create = { orderType = "SO", orderNumber = "77" }
+  }
+
+  expect "order_invoice" {
+    create = { orderType = "SO", orderNumber = "77" }
+  }
+
+  expect "released_order" {
+    update = { released = true }
+  }
+}
+
+test "an invoice that an interrupted run left as a draft is released" {
+  vars   = { order_form = "invoice" }
+  record = local.order
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  given "customer_invoice" {
+    record = {
+      referenceNumber = "100", externalReference = "ord-1", status = "Balanced", released = false, amountInCurrency = 14.97
+      invoiceLines    = [{ inventoryNumber = "MOK-01", quantity = 3, unitPriceInCurrency = 4.12333, discountAmountInCurrency = 0 }]
+    }
+  }
+
+  expect "invoice" {
+    create = []
+  }
+
+  expect "released" {
+    update = { released = true }
+  }
+}
+
 test "an order that is cancelled in the till is cancelled in Visma.net" {
   record = merge(local.order, { cancelState = "ORDER-CANCEL-STATE-COMPLETE" })
 
