@@ -179,7 +179,8 @@ func TestOrderRules(t *testing.T) {
 			fails: `SO/1 in Visma.net is Completed; credit it there, or set cancelled_orders = "credit"`,
 		},
 		"cancelled too late, and credited": {
-			more: `{"isCancelled":true,"isCredit":true,"existing":{"id":"SO/1","status":"Completed","lines":[]},"totalInclAmount":2.42,"lineList":[
+			more: `{"isCancelled":true,"isCredit":true,"existing":{"id":"SO/1","status":"Completed","lines":[
+				{"sku":"A","quantity":2.0,"unitPrice":1.0,"discountAmount":0}]},"totalInclAmount":2.42,"lineList":[
 				{"articleNumber":1,"sku":"A","data":{"quantity":2,"cancelledQuantity":2,"price":1.21,"totalInclAmount":2.42,"vatPercentage":21}}]}`,
 			want: `{"action":"credit","isReturn":true,"orderId":"id-C","orderType":"CR","lines":[{"quantity":2,"unitPrice":1}],"payments":[]}`,
 		},
