@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kopru-io/kopru/engine/dashboard"
 )
 
 // weekSettings turn everything on that keeps the two systems in step, so that all they have can be compared.
@@ -594,7 +596,7 @@ func (w *week) settle() {
 }
 
 // codesOf are letters' codes by pipeline/key.
-func codesOf(letters map[string]letter) map[string]string {
+func codesOf(letters map[string]dashboard.Letter) map[string]string {
 	out := map[string]string{}
 	for name, l := range letters {
 		out[name] = l.Code
@@ -603,17 +605,17 @@ func codesOf(letters map[string]letter) map[string]string {
 }
 
 // openLetters are what is dead or parked, by pipeline/key.
-func (w *week) openLetters() map[string]letter {
+func (w *week) openLetters() map[string]dashboard.Letter {
 	w.t.Helper()
 	out, err := w.kopru("dead", "list", "--json", "--limit", "1000", w.project).Output()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var all struct{ Letters []letter }
+	var all struct{ Letters []dashboard.Letter }
 	if err := json.Unmarshal(out, &all); err != nil {
 		w.t.Fatal(err)
 	}
-	letters := map[string]letter{}
+	letters := map[string]dashboard.Letter{}
 	for _, l := range all.Letters {
 		letters[l.Pipeline+"/"+l.Key] = l
 	}
