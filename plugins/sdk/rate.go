@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ func untilReset(header http.Header, now time.Time) time.Duration {
 		case seconds > 1e9:
 			seconds -= float64(now.UnixMilli()) / 1000
 		}
-		return pause(int64(min(seconds, 1e9)) + 1) // the fraction counts too
+		return pause(int64(math.Ceil(min(seconds, 1e9))))
 	}
 	return 0
 }

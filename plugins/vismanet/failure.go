@@ -7,9 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
@@ -48,9 +46,6 @@ func refine(f *sdk.Failure, r call, answer *sdk.HTTPResponse) {
 		f.RemoteMessage = cut(told.words, mostWords)
 	}
 	f.Field = told.field
-	if f.RetryAfter == 0 && f.RemoteStatus == http.StatusTooManyRequests {
-		f.RetryAfter = windowEnd(answer.Header)
-	}
 	byStatus(f, r)
 	byWords(f, told)
 	byCode(f, told)
@@ -239,13 +234,4 @@ func cut(s string, most int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
-// windowEnd is when the rate limit's window ends, for a 429 without Retry-After.
-func windowEnd(h http.Header) time.Duration {
-	seconds, err := strconv.Atoi(strings.TrimSpace(h.Get("X-RateLimit-Reset")))
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(min(seconds, 86400)) * time.Second
 }
