@@ -644,7 +644,9 @@ func TestWeekOfShopLife(t *testing.T) {
 				} else {
 					w.storm()
 					w.killed(1500 * time.Millisecond)
+					w.calm() // for the office, which uses the same API
 					w.happen(4)
+					w.storm()
 					w.run()
 				}
 				w.calm()
