@@ -119,7 +119,11 @@ func Complete(dir string, opts Options, file string, text []byte, offset int) []
 	for _, variant := range completable(text, offset) {
 		l := opened(dir, opts, file, variant)
 		l.opts.cursor.at.Byte = -1
-		l.load(nil)
+		if strings.HasSuffix(file, TestFile) {
+			LoadTests(dir, l.opts)
+		} else {
+			l.load(nil)
+		}
 		if offers := l.opts.cursor.offers; len(offers) > 0 {
 			return offers
 		}

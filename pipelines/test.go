@@ -176,6 +176,7 @@ func (s *suite) read() map[string]*hclsyntax.Body {
 		}
 		files[name] = body
 		for _, attr := range body.Attributes {
+			s.offer(attr.Name, "block", []string{"test", "locals"}, nil)
 			s.errorf(attr.NameRange, "lang.unknown_attribute", "Unexpected attribute \""+attr.Name+"\"",
 				"At the top of a file of tests there are only the blocks test and locals.")
 		}
@@ -269,6 +270,7 @@ func (t *tester) read(block *hclsyntax.Block) {
 	t.records(b)
 	t.test.Outcome = t.oneOrMany(b, "outcome")
 	for _, o := range t.test.Outcome {
+		t.offer(o, "value", outcomes, nil)
 		if !slices.Contains(outcomes, o) {
 			t.add(diag.Diagnostic{
 				Severity: diag.Error, Code: "lang.wrong_value", Summary: fmt.Sprintf("%q is no outcome", o),

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/pipelines/expr"
 )
 
 // Templates knows the templates that come with kopru.
@@ -53,6 +54,7 @@ func (l *loader) template(block *hclsyntax.Block) {
 	l.alone = true // the variables are what the template declares, so not known yet
 	source := b.text("source", "")
 	l.alone = false
+	l.offer(source, "template", l.shipped(), nil)
 	if block.Body.Attributes["source"] == nil {
 		b.lack("source", "Name a folder, such as \"../bridge\", or a template that comes with kopru: "+strings.Join(l.shipped(), ", ")+".")
 	}
@@ -67,7 +69,7 @@ func (l *loader) template(block *hclsyntax.Block) {
 		return
 	}
 	if with != nil {
-		l.with(with)
+		defer func() { l.with(with) }() // when the template's variables are known
 	}
 	l.project.Templates = append(l.project.Templates, dir)
 	entries, err := os.ReadDir(dir)
@@ -124,6 +126,7 @@ func (l *loader) with(attr *hclsyntax.Attribute) {
 			l.errorf(item.KeyExpr.Range(), "lang.wrong_type", "Not a name", "Write the name of one of the template's variables.")
 			continue
 		}
+		l.offerVariables(key.AsString())
 		if first, ok := l.given[key.AsString()]; ok {
 			l.errorf(item.KeyExpr.Range(), "lang.duplicate", "Variable \""+key.AsString()+"\" is given twice",
 				"The first value is at "+place(first.rng)+". Remove one.")
@@ -131,6 +134,22 @@ func (l *loader) with(attr *hclsyntax.Attribute) {
 		}
 		l.given[key.AsString()] = given{item.ValueExpr, item.KeyExpr.Range()}
 	}
+}
+
+// offerVariables offers what can be given.
+func (l *loader) offerVariables(name string) {
+	if l.opts.cursor == nil {
+		return
+	}
+	var names []string
+	for _, file := range sortedNames(l.files) {
+		for _, b := range l.files[file].Blocks {
+			if b.Type == "variable" && len(b.Labels) == 1 {
+				names = append(names, b.Labels[0])
+			}
+		}
+	}
+	l.offer(name, "variable", names, func(name string) string { return l.variableDoc(expr.Mention{Of: "var", Name: name}) })
 }
 
 // templateDir is the folder of a template: one that is named by its path, or one that comes with kopru.

@@ -118,6 +118,40 @@ pipeline "orders" {
 }
 `
 
+// TestBlocks: completion in blocks that are not those of a pipeline.
+func TestBlocks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"base/variables.hcl": "variable \"zone\" {\n  default = \"NL\"\n}\n",
+		"shop/main.hcl":      edited,
+		"shop/a.test.hcl":    "",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, row := range map[string]struct{ file, text, want string }{
+		"use":         {"use.hcl", "use \"b\" {\n  sou|\n}\n", "source"},
+		"with":        {"use.hcl", "use \"b\" {\n  source = \"../base\"\n  with = {\n    zo|\n  }\n}\n", "zone"},
+		"alert":       {"alert.hcl", "alert \"a\" {\n  t|\n}\n", "to"},
+		"test":        {"a.test.hcl", "test \"t\" {\n  rec|\n}\n", "records"},
+		"test blocks": {"a.test.hcl", "test \"t\" {\n  exp|\n}\n", "expect"},
+		"outcome":     {"a.test.hcl", "test \"t\" {\n  outcome = \"|\"\n}\n", "parked"},
+		"top":         {"a.test.hcl", "te|\n", "test"},
+	} {
+		before, after, _ := strings.Cut(row.text, "|")
+		got := pipelines.Complete(filepath.Join(dir, "shop"), pipelines.Options{Catalog: shipped{}}, row.file, []byte(before+after), len(before))
+		if !slices.ContainsFunc(got, func(c pipelines.Candidate) bool { return c.Name == row.want }) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestLSP drives the language server as an editor does: over standard input and output, with texts that are not saved.
 func TestLSP(t *testing.T) {
 	t.Parallel()
