@@ -158,9 +158,9 @@ type backfillBar struct {
 	terminal bool
 	began    time.Time
 	told     time.Time // elsewhere: the last line
-	before   int64 // records of earlier commands
-	done     int   // partitions, at the last line
-	first    int   // partitions that were done before
+	before   int64     // records of earlier commands
+	done     int       // partitions, at the last line
+	first    int       // partitions that were done before
 }
 
 func newBackfillBar(c *cli, b state.Backfill) *backfillBar {
