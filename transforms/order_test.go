@@ -178,6 +178,11 @@ func TestOrderRules(t *testing.T) {
 			more: `{"isCancelled":true,"existing":{"id":"SO/1","status":"Completed","lines":[]}}`, lines: []string{"A 2 1.21 21"},
 			fails: `SO/1 in Visma.net is Completed; credit it there, or set cancelled_orders = "credit"`,
 		},
+		"cancelled too late, and not what was sent": {
+			more: `{"isCancelled":true,"isCredit":true,"existing":{"id":"SO/1","status":"Completed","lines":[{"sku":"A","quantity":1,"unitPrice":1}]},"lineList":[
+				{"articleNumber":1,"sku":"A","data":{"quantity":2,"cancelledQuantity":2,"price":1.21,"totalInclAmount":2.42,"vatPercentage":21}}]}`,
+			fails: "A: 1 → 2; credit it there",
+		},
 		"cancelled too late, and credited": {
 			more: `{"isCancelled":true,"isCredit":true,"existing":{"id":"SO/1","status":"Completed","lines":[
 				{"sku":"A","quantity":2.0,"unitPrice":1.0,"discountAmount":0}]},"totalInclAmount":2.42,"lineList":[
