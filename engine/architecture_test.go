@@ -38,7 +38,7 @@ var arrows = []struct {
 	{"plugins/acceptance", []string{"plugins/host", "plugins/protocol", "plugins/record"}},
 	{"plugins/release", []string{"plugins/protocol"}},
 	{"plugins/starter", []string{"plugins/protocol"}},
-	{"plugins/sftp", []string{"plugins/file", "plugins/sdk", "plugins/record"}}, // files, which lie elsewhere
+	{"plugins/sftp", []string{"plugins/file", "plugins/sdk", "plugins/protocol", "plugins/record"}}, // files, which lie elsewhere
 	{"plugins/", []string{"plugins/sdk", "plugins/protocol", "plugins/record"}}, // a connector; and its own packages
 }
 
