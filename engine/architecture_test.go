@@ -39,7 +39,7 @@ var arrows = []struct {
 	{"plugins/release", []string{"plugins/protocol"}},
 	{"plugins/starter", []string{"plugins/protocol"}},
 	{"plugins/sftp", []string{"plugins/file", "plugins/sdk", "plugins/protocol", "plugins/record"}}, // files, which lie elsewhere
-	{"plugins/", []string{"plugins/sdk", "plugins/protocol", "plugins/record"}}, // a connector; and its own packages
+	{"plugins/", []string{"plugins/sdk", "plugins/protocol", "plugins/record"}},                     // a connector; and its own packages
 }
 
 type listed struct {
