@@ -21,11 +21,11 @@ import (
 	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
-//go:embed all:common all:go all:python
+//go:embed all:common all:go all:node all:python
 var files embed.FS
 
 // Languages there are projects for.
-var Languages = []string{"go", "python"}
+var Languages = []string{"go", "node", "python"}
 
 var nameable = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 

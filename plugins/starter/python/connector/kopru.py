@@ -207,7 +207,7 @@ CALLS = {  # name: (request, response, streams both ways)
 }
 
 
-def _handlers(service):
+def _handlers(service, stop):
     methods = {}
     for name, (request, response, streams) in CALLS.items():
         make = grpc.stream_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
@@ -215,6 +215,8 @@ def _handlers(service):
     yield grpc.method_handlers_generic_handler(SERVICE, methods)
     serving = grpc.unary_unary_rpc_method_handler(lambda _r, _c: b"\x08\x01")  # HealthCheckResponse{status: SERVING}
     yield grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": serving})
+    ending = grpc.unary_unary_rpc_method_handler(lambda _r, _c: stop() or b"")
+    yield grpc.method_handlers_generic_handler("plugin.GRPCController", {"Shutdown": ending})
 
 
 def _certificate():
@@ -245,7 +247,11 @@ def serve(connector):
     if os.environ.get("KOPRU_LIFELINE_FD"):
         threading.Thread(target=_end_with_the_engine, args=(int(os.environ["KOPRU_LIFELINE_FD"]),), daemon=True).start()
     limit = 64 << 20
-    server = grpc.server(concurrent.futures.ThreadPoolExecutor(64), list(_handlers(_Service(connector))), options=[
+
+    def stop(*_):
+        server.stop(grace=1)
+
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(64), list(_handlers(_Service(connector), stop)), options=[
         ("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", limit)])
     key, cert = _certificate()
     credentials = grpc.ssl_server_credentials(
@@ -258,10 +264,6 @@ def serve(connector):
     der = base64.b64encode(cert.public_bytes(serialization.Encoding.DER)).decode().rstrip("=")
     print(f"1|1|unix|{path}|grpc|{der}", flush=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to hear
-
-    def stop(*_):
-        server.stop(grace=1)
-
     signal.signal(signal.SIGTERM, stop)
     server.wait_for_termination()
     for leftover, remove in ((path, os.unlink), (folder, os.rmdir)):
