@@ -33,6 +33,7 @@ var arrows = []struct {
 	{"transforms", []string{"transforms", "pipelines/diag", "plugins/record"}},
 	{"plugins/protocol", nil},
 	{"plugins/record", nil},
+	{"plugins/sdk/fixture", []string{"plugins/sdk"}}, // in tests alone
 	{"plugins/sdk", []string{"plugins/protocol", "plugins/record"}},
 	{"plugins/host", []string{"plugins/host", "plugins/protocol", "plugins/record"}},
 	{"plugins/acceptance", []string{"plugins/host", "plugins/protocol", "plugins/record"}},

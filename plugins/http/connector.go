@@ -3,6 +3,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -22,7 +23,11 @@ const Version = "0.1.0"
 const concurrency = 4
 
 // Connector is the static side.
-type Connector struct{ now func() time.Time }
+type Connector struct {
+	Transport nethttp.RoundTripper // carries the calls; nil = the net
+
+	now func() time.Time
+}
 
 // New returns the connector.
 func New() *Connector { return &Connector{now: time.Now} }
@@ -57,7 +62,7 @@ func (c *Connector) Open(_ context.Context, _ string, config sdk.Config, log *sl
 	transport := nethttp.DefaultTransport.(*nethttp.Transport).Clone()
 	transport.MaxIdleConnsPerHost = concurrency
 	conn := &connection{settings: *s, now: c.now, log: log, idle: transport.CloseIdleConnections}
-	conn.http = s.client(transport, c.now)
+	conn.http = s.client(cmp.Or[nethttp.RoundTripper](c.Transport, transport), c.now)
 	for _, e := range s.entities {
 		if e.Webhook != nil && conn.hooks == nil {
 			conn.hooks = s.listen(c.now, log)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	nethttp "net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,24 +19,30 @@ import (
 	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 	"github.com/kopru-io/kopru/plugins/sdk"
+	"github.com/kopru-io/kopru/plugins/sdk/fixture"
 )
 
 // open makes a connection with settings over those of a shop's numbered pages.
 func (s *shop) open(t *testing.T, entity string, settings map[string]any) remote {
+	t.Helper()
+	return open(t, http.New(), s.URL, entity, settings)
+}
+
+func open(t *testing.T, connector *http.Connector, address, entity string, settings map[string]any) remote {
 	t.Helper()
 	thing, err := record.DecodeObject([]byte(`{"path": "/page/things", "items": "data", "item": "data",
 		"paging": {"style": "page", "parameter": "page"}, "lookup": {"code": "code"}` + entity + `}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := sdk.Config{"url": s.URL + "/v1", "timeout": "10s", "idempotency_header": "Idempotency-Key", "entities": map[string]any{"thing": thing}}
+	config := sdk.Config{"url": address + "/v1", "timeout": "10s", "idempotency_header": "Idempotency-Key", "entities": map[string]any{"thing": thing}}
 	for name, value := range settings {
 		config[name] = value
 	}
-	for _, p := range http.New().Validate(config) {
+	for _, p := range connector.Validate(config) {
 		t.Fatalf("%s: %s %s", p.GetAttribute(), p.GetSummary(), p.GetDetail())
 	}
-	c, err := http.New().Open(t.Context(), "http.shop", config, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	c, err := connector.Open(t.Context(), "http.shop", config, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +239,29 @@ func TestAuth(t *testing.T) {
 			t.Errorf("%s tells the secret: %s", way, told)
 		}
 	}
+}
+
+// TestRecorded: what the shop answered once is enough to read it and to write to it.
+func TestRecorded(t *testing.T) {
+	t.Parallel()
+	connector := http.New()
+	tape := fixture.Open(t, "testdata/shop.yaml", unplugged{newShop(t, 7).Config.Handler})
+	connector.Transport = tape
+	c := open(t, connector, "https://shop.example", "", map[string]any{"auth": "bearer", "token": tape.Secret("SHOP_TOKEN")})
+	keys, end, _ := read(t, c, sdk.ReadRequest{})
+	r, f := write(t, c, sdk.Op{Operation: protocol.Operation_OPERATION_CREATE, Payload: []byte(`{"code": "new", "price": 1.50}`)})
+	if got, want := []string{keys, end, r.ID}, []string{"1 2 3 4 5 6 7", "{}", "8"}; f != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, want %q; %v", got, want, f)
+	}
+}
+
+// unplugged is a shop that is asked without the net.
+type unplugged struct{ nethttp.Handler }
+
+func (u unplugged) RoundTrip(r *nethttp.Request) (*nethttp.Response, error) {
+	w := httptest.NewRecorder()
+	u.ServeHTTP(w, r)
+	return w.Result(), nil
 }
 
 // TestWrites: what goes out, and what an answer means.
