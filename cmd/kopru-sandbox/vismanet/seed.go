@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
 )
@@ -16,16 +17,27 @@ import (
 func New(data shop.Books, opts Options) *Server {
 	opts = opts.withDefaults()
 	b := newBooks(opts.Now)
-	for _, c := range sorted(data.Customers, func(c shop.Customer) string { return c.Number }) {
+	customers := sorted(data.Customers, func(c shop.Customer) string { return c.Number })
+	b.before(opts.Now, len(customers), func(i int) {
+		c := customers[i]
 		b.addCustomer(b.seedCustomer(c))
 		if n, err := strconv.Atoi(c.Number); err == nil {
 			b.lastNumbers["customer"] = max(b.lastNumbers["customer"], n)
 		}
-	}
-	for _, i := range sorted(data.Items, func(i shop.Item) string { return i.Number }) {
-		b.addItem(b.seedItem(i))
-	}
+	})
+	items := sorted(data.Items, func(i shop.Item) string { return i.Number })
+	b.before(opts.Now, len(items), func(i int) { b.addItem(b.seedItem(items[i])) })
 	return newServer(b, opts)
+}
+
+// before adds n records as of the minutes before now, one each, so that a read of what changed finds few of them.
+func (b *books) before(now func() time.Time, n int, add func(i int)) {
+	defer func() { b.now = now }()
+	for i := range n {
+		at := now().Add(time.Duration(i-n) * time.Minute)
+		b.now = func() time.Time { return at }
+		add(i)
+	}
 }
 
 // sorted is a copy in order of key, so that every record goes to the end of its shelf.
