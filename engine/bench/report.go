@@ -24,7 +24,7 @@ Written by `+"`make bench`"+`; repeat it with
 Every job runs in turns with its limit, a Go program written by hand for it. The ratio is the limit's time divided by
 Kopru's, medians of %d rounds. A/A is the same ratio between two measurements of the limit: what it is off 1, and how
 far it spreads, is noise. What arrived is counted at the target each time. Kopru runs with its engine and connectors as
-processes of their own and with durable commits. This was %s/%s with %d processors, shared with other work: what
+processes of their own and with durable commits. This was %s/%s with %d processors: what
 counts are the ratios.
 
 ![Kopru beside its limits](results.svg)
