@@ -40,15 +40,7 @@ type Alert struct {
 const defaultReconcileAt = 6 * time.Hour
 
 func (l *loader) alerts(blocks []*hclsyntax.Block) {
-	seen := map[string]hcl.Range{}
-	for _, block := range blocks {
-		name := block.Labels[0]
-		if first, ok := seen[name]; ok {
-			l.errorf(block.DefRange(), "lang.duplicate", "Alert \""+name+"\" stands here twice",
-				"The first one is at "+place(first)+". Give one of them another name.")
-			continue
-		}
-		seen[name] = block.DefRange()
+	for block := range l.distinct("Alert", blocks) {
 		l.project.Alerts = append(l.project.Alerts, l.alert(block))
 	}
 }

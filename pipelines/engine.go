@@ -2,7 +2,6 @@ package pipelines
 
 import (
 	"maps"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/kopru-io/kopru/pipelines/diag"
+	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 )
 
@@ -133,16 +133,11 @@ func (l *loader) heartbeat(b *body) string {
 	}
 	l.secret(v)
 	text, _ := v.(string)
-	if u, err := url.Parse(text); err != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" && (u.Scheme != "http" || !protocol.Loopback(u.Hostname())) {
 		l.errorf(rng, "lang.wrong_value", "Not an address of a watchdog", "heartbeat is an https address, such as secret(\"WATCHDOG\").")
 		return ""
 	}
 	return text
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // state may be a secret, since addresses of databases hold passwords.

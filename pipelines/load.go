@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -417,6 +418,25 @@ func (l *loader) labels(block *hclsyntax.Block, want []string) bool {
 	}
 	l.errorf(block.DefRange(), "lang.labels", "Wrong labels", "Write this block as: "+example+" { … }")
 	return false
+}
+
+// distinct yields the blocks whose name is not taken yet, and reports the others.
+func (l *loader) distinct(what string, blocks []*hclsyntax.Block) iter.Seq[*hclsyntax.Block] {
+	return func(yield func(*hclsyntax.Block) bool) {
+		seen := map[string]hcl.Range{}
+		for _, block := range blocks {
+			name := block.Labels[0]
+			if first, ok := seen[name]; ok {
+				l.errorf(block.DefRange(), "lang.duplicate", what+" \""+name+"\" stands here twice",
+					"The first one is at "+place(first)+". Give one of them another name.")
+				continue
+			}
+			seen[name] = block.DefRange()
+			if !yield(block) {
+				return
+			}
+		}
+	}
 }
 
 // identifier checks a label that expressions refer to.

@@ -25,16 +25,8 @@ var (
 var stepTypes = []string{"source", "filter", "lookup", "transform", "sink", "on_error"}
 
 func (l *loader) pipelines(blocks []*hclsyntax.Block) {
-	seen := map[string]hcl.Range{}
 	var all []*Pipeline
-	for _, block := range blocks {
-		name := block.Labels[0]
-		if first, ok := seen[name]; ok {
-			l.errorf(block.DefRange(), "lang.duplicate", "Pipeline \""+name+"\" stands here twice",
-				"The first one is at "+place(first)+". Give one of them another name.")
-			continue
-		}
-		seen[name] = block.DefRange()
+	for block := range l.distinct("Pipeline", blocks) {
 		p, enabled := l.pipeline(block)
 		all = append(all, p)
 		if enabled {

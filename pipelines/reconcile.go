@@ -37,15 +37,7 @@ type Account struct {
 }
 
 func (l *loader) reconciles(blocks []*hclsyntax.Block) {
-	seen := map[string]hcl.Range{}
-	for _, block := range blocks {
-		name := block.Labels[0]
-		if first, ok := seen[name]; ok {
-			l.errorf(block.DefRange(), "lang.duplicate", "Reconcile \""+name+"\" stands here twice",
-				"The first one is at "+place(first)+". Give one of them another name.")
-			continue
-		}
-		seen[name] = block.DefRange()
+	for block := range l.distinct("Reconcile", blocks) {
 		l.project.Reconciles = append(l.project.Reconciles, l.reconcile(block))
 	}
 }

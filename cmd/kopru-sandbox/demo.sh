@@ -7,18 +7,9 @@ orders=${ORDERS:-600}
 rm -rf demo
 mkdir -p demo
 
-"$bin/kopru-sandbox" --orders "$orders" --env demo/sandbox.env >demo/sandbox.log 2>&1 &
-sandbox=$!
-trap 'kill $sandbox 2>/dev/null; wait $sandbox 2>/dev/null || true' EXIT INT TERM
-tries=0
-until [ -s demo/sandbox.env ]; do
-	tries=$((tries + 1))
-	if [ $tries -gt 100 ] || ! kill -0 $sandbox 2>/dev/null; then
-		echo "the sandbox did not start:" && cat demo/sandbox.log && exit 1
-	fi
-	sleep 0.1
-done
-. demo/sandbox.env
+set -- --orders "$orders"
+patience=100
+. "$(dirname "$0")/start.sh"
 
 kopru() { "$bin/kopru" --state demo/state.db "$@"; }
 # 3 says that some records are parked or dead, which the made-up shop sees to.

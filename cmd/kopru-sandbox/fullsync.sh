@@ -11,21 +11,11 @@ latency=${LATENCY:-10ms} workers=${WORKERS:-2} per_second=${PER_SECOND:-200}
 rm -rf demo
 mkdir -p demo/shop
 
-"$bin/kopru-sandbox" --orders "$orders" --items "$items" --customers "$customers" --latency "$latency" \
+set -- --orders "$orders" --items "$items" --customers "$customers" --latency "$latency" \
 	--set mpluskassa.workers="$workers" --set mpluskassa.calls_per_second="$per_second" \
-	--set vismanet.calls_at_once=8 --set vismanet.rate_limit="$hourly" --set vismanet.rate_window=$((3600 / scale))s \
-	--env demo/sandbox.env >demo/sandbox.log 2>&1 &
-sandbox=$!
-trap 'kill $sandbox 2>/dev/null; wait $sandbox 2>/dev/null || true' EXIT INT TERM
-tries=0
-until [ -s demo/sandbox.env ]; do
-	tries=$((tries + 1))
-	if [ $tries -gt 600 ] || ! kill -0 $sandbox 2>/dev/null; then
-		echo "the sandbox did not start:" && cat demo/sandbox.log && exit 1
-	fi
-	sleep 0.1
-done
-. demo/sandbox.env
+	--set vismanet.calls_at_once=8 --set vismanet.rate_limit="$hourly" --set vismanet.rate_window=$((3600 / scale))s
+patience=600
+. "$(dirname "$0")/start.sh"
 
 cp pipelines/mpluskassa-vismanet/*.hcl pipelines/mpluskassa-vismanet/*.ts demo/shop
 rm -f demo/shop/*.test.*

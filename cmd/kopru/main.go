@@ -53,10 +53,7 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == transforms.WorkerArgument {
 		os.Exit(transforms.Work(os.Stdin, os.Stdout))
 	}
-	if len(os.Args) > 1 && os.Args[1] == host.ConfineArgument {
-		fmt.Fprintln(os.Stderr, "[ERROR]", host.Confined(os.Args[2:])) // it returns only when it fails
-		os.Exit(exitFailed)
-	}
+	host.ConfineIfAsked()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second one ends the process at once

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
 const stamp = "2006-01-02 15:04 MST"
@@ -172,7 +172,7 @@ func Send(ctx context.Context, to, title, text string) error {
 	}
 	params := types.Params{"title": title}
 	if u, err := url.Parse(to); err == nil && u.Scheme == "smtp" {
-		if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !protocol.Loopback(u.Hostname()) {
 			params["requirestarttls"] = "Yes"
 		}
 	}

@@ -16,9 +16,18 @@ import (
 	"github.com/kopru-io/kopru/plugins/record"
 )
 
-// ConfineArgument makes a program that calls Confined a launcher: it gives up all that a connector did not ask for, and
-// becomes the connector.
-const ConfineArgument = "confine-connector"
+// confineArgument makes a program that calls ConfineIfAsked a launcher: it gives up all that a connector did not ask
+// for, and becomes the connector.
+const confineArgument = "confine-connector"
+
+// ConfineIfAsked is where a program begins that starts connectors: when it was started to be a launcher, it does not
+// return.
+func ConfineIfAsked() {
+	if len(os.Args) > 1 && os.Args[1] == confineArgument {
+		fmt.Fprintln(os.Stderr, "[ERROR]", confined(os.Args[2:])) // it returns only when it fails
+		os.Exit(1)
+	}
+}
 
 // Resources bound what a process takes of its machine; 0 = no bound.
 type Resources struct {
@@ -174,7 +183,7 @@ func (c *connector) launcher() []string {
 	if err != nil {
 		panic(err) // it is texts and numbers
 	}
-	return append(slices.Clone(c.host.options.Launcher), ConfineArgument, string(data))
+	return append(slices.Clone(c.host.options.Launcher), confineArgument, string(data))
 }
 
 // everything is what Unenforced says where nothing is enforced.

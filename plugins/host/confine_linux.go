@@ -26,12 +26,12 @@ func Unenforced() string {
 	return ""
 }
 
-// Confined gives up what is not in a confinement, the first argument, and becomes the program that the others name. It
+// confined gives up what is not in a confinement, the first argument, and becomes the program that the others name. It
 // returns only when that fails.
-func Confined(args []string) error {
+func confined(args []string) error {
 	var c confinement
 	if len(args) < 2 {
-		return fmt.Errorf("usage: %s CONFINEMENT PROGRAM", ConfineArgument)
+		return fmt.Errorf("usage: %s CONFINEMENT PROGRAM", confineArgument)
 	}
 	if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
 		return err

@@ -7,5 +7,5 @@ import "errors"
 // Unenforced says what of a confinement the platform can't enforce.
 func Unenforced() string { return everything }
 
-// Confined is for platforms that can confine processes.
-func Confined([]string) error { return errors.New(everything) }
+// confined is for platforms that can confine processes.
+func confined([]string) error { return errors.New(everything) }

@@ -30,7 +30,7 @@ type Options struct {
 	CacheDir  string            // keeps manifests by checksum; "" = ask the process every time
 	Log       *slog.Logger      // takes what connectors write to standard error
 	Checksums map[string]string // the lock: sha256:… by connector, "" = locked, but not on this platform; nil = no lock
-	Launcher  []string          // runs Confined with the arguments that follow; nil = connectors are not confined
+	Launcher  []string          // calls ConfineIfAsked with the arguments that follow; nil = connectors are not confined
 	Stdout    *os.File          // for connectors that declare stdio
 	Unhidden  bool              // secrets in what connectors write are left as they are, for who judges connectors
 

@@ -32,10 +32,7 @@ const helper = "KOPRU_TEST_ENGINE"
 var zooDir string
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == ConfineArgument {
-		fmt.Fprintln(os.Stderr, Confined(os.Args[2:]))
-		os.Exit(1)
-	}
+	ConfineIfAsked()
 	if dir := os.Getenv(helper); dir != "" {
 		engine(dir)
 	}

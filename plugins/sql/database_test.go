@@ -23,10 +23,7 @@ import (
 
 // TestMain: the test binary confines connectors as kopru does.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == host.ConfineArgument {
-		fmt.Fprintln(os.Stderr, host.Confined(os.Args[2:]))
-		os.Exit(1)
-	}
+	host.ConfineIfAsked()
 	os.Exit(m.Run())
 }
 

@@ -152,11 +152,7 @@ func (s *settings) server(config sdk.Config, wrong func(attribute, summary, deta
 
 // local tells whether a host is this machine: what is said to it passes no network.
 func local(host string) bool {
-	if host == "localhost" || strings.HasPrefix(host, "/") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return strings.HasPrefix(host, "/") || protocol.Loopback(host)
 }
 
 // tlsConfig verifies the server's certificate; nil = no TLS.
