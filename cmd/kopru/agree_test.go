@@ -220,7 +220,7 @@ func (a *agreement) bookings() map[string][]*booking {
 			continue
 		}
 		back := o.Type == "CR"
-		g := &booking{name: o.Type + "/" + o.Number, total: signed(o.Total.Rat, back), net: map[string]*big.Rat{}}
+		g := &booking{name: o.Type + "/" + o.Number, total: signed(o.Total.Rat, back || o.Type == "RM"), net: map[string]*big.Rat{}}
 		for _, l := range o.Lines {
 			g.add(l.TaxCategory, l.Inventory, signed(l.Amount.Rat, back || l.Operation == "Receipt"))
 		}

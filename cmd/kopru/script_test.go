@@ -49,6 +49,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("KOPRU_CONNECTORS", binaries)
 			e.Setenv("BINARIES", binaries)
 			e.Setenv("BRIDGE", bridge)
+			e.Setenv("YESTERDAY", time.Now().AddDate(0, 0, -1).Format(time.DateOnly))
+			e.Setenv("TOMORROW", time.Now().AddDate(0, 0, 1).Format(time.DateOnly))
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(binaries, "cache")) // manifests are asked for once
 			return err
 		},

@@ -633,6 +633,7 @@ func TestWeekOfShopLife(t *testing.T) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWeek(t, uint64(seed), 6)
+			w.control("POST", "mpluskassa/orders", fields{"count": 2, "kind": "exchange"}, nil)
 			w.run()
 			down := 1 + w.rng.IntN(6)
 			for day := 1; day <= 7; day++ {

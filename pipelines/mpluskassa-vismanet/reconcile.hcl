@@ -26,14 +26,14 @@ reconcile "orders" {
     vat    = [for g in coalesce(record.vatGroupList, []) : { rate = g.vatPercentage, vat = g.vatAmount }]
   }
 
-  # A credit, of a return or of an order that was cancelled too late, counts against. Quotes of proposals count as nothing.
+  # A credit, of a return or of an order that was cancelled too late, counts against; an exchange is one too. Quotes of proposals count as nothing.
   target "sales_order" {
     connection = vismanet.books
     keep = coalesce(record.customerRefNo, "none") != "none" && record.status != "Cancelled" && (
     record.type != var.quote_order_type || contains(concat([var.order_type], values(var.order_type_by_category)), record.type))
     key    = trimsuffix(record.customerRefNo, "-C")
     day    = record.date
-    amount = record.type == var.return_order_type ? -record.orderTotal : record.orderTotal
+    amount = contains([var.return_order_type, var.exchange_order_type], record.type) ? -record.orderTotal : record.orderTotal
     vat = [for l in coalesce(record.orderLines, []) : {
       rate = coalesce(try(local.vat_rates_in[record.shipping.address.countryId][l.taxCategoryId], null), lookup(local.vat_rates, coalesce(l.taxCategoryId, "none"), "0"))
       net = (record.type == var.return_order_type || l.operation == "Receipt" ? -1 : 1) * (
