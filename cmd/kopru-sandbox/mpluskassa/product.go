@@ -1,6 +1,8 @@
 package mpluskassa
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
@@ -33,9 +35,9 @@ func (t *till) addProducts() {
 			groups = append(groups, int64(g))
 		}
 		t.setGroups(e, groups)
-		t.products = append(t.products, e)
+		t.addProduct(e)
 		for _, a := range articlesOf(e) {
-			t.articles[a.num("articleNumber")] = owned{a, e}
+			t.own(a, e)
 		}
 	}
 }
@@ -82,13 +84,39 @@ func (t *till) article(number int64) (article, product *element) {
 	return o.article, o.product
 }
 
-func (t *till) product(number int64) *element {
-	for _, p := range t.products {
-		if number != 0 && p.num("productNumber") == number {
-			return p
+func (t *till) product(number int64) *element { return t.numbered[number] }
+
+func (t *till) addProduct(p *element) {
+	number := p.num("productNumber")
+	t.products = append(t.products, p)
+	t.numbered[number] = p
+	t.lastProduct = max(t.lastProduct, number)
+}
+
+func (t *till) own(article, product *element) {
+	number := article.num("articleNumber")
+	t.articles[number] = owned{article, product}
+	t.lastArticle = max(t.lastArticle, number)
+}
+
+// asked are the products that a request may mean: a look-up by number needs no others.
+func (t *till) asked(products, articles map[int64]bool, plus map[string]bool) []*element {
+	found := map[*element]bool{}
+	switch {
+	case len(products) > 0:
+		for number := range products {
+			found[t.product(number)] = true
 		}
+	case len(articles) > 0 && len(plus) == 0:
+		for number := range articles {
+			_, p := t.article(number)
+			found[p] = true
+		}
+	default:
+		return t.products
 	}
-	return nil
+	delete(found, nil)
+	return slices.Collect(maps.Keys(found))
 }
 
 // productMarker is the highest marker of a product and its articles.
@@ -107,9 +135,8 @@ func (t *till) getProducts(req *element) (*element, error) {
 	bySince = bySince && r.has("changedSinceBranchNumber")
 	numbers, groups := r.numbers("productNumbers"), r.numbers("groupNumbers")
 	articles, plus := r.numbers("articleNumbers"), r.textList("pluNumbers")
-	for _, p := range t.products {
-		if len(numbers) > 0 && !numbers[p.num("productNumber")] ||
-			len(groups) > 0 && !meets(p.numbers("groupNumbers"), groups) {
+	for _, p := range t.asked(numbers, articles, plus) {
+		if len(groups) > 0 && !meets(p.numbers("groupNumbers"), groups) {
 			continue
 		}
 		wanted := el("articleList")

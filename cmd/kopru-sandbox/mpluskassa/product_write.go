@@ -27,15 +27,12 @@ func (t *till) createProduct(req *element) (*element, error) {
 		return answer(message, "The article can't be saved."), nil
 	}
 	if number == 0 {
-		for _, p := range t.products {
-			number = max(number, p.num("productNumber"))
-		}
-		number++
+		number = t.lastProduct + 1
 	}
 	p := el("product", val("productNumber", number), el("articleList"))
 	p.merge(sent, "productNumber", "syncMarker", "articleList")
 	t.setGroups(p, slices.Collect(maps.Keys(sent.numbers("groupNumbers"))))
-	t.products = append(t.products, p)
+	t.addProduct(p)
 	p.put(val("syncMarker", t.nextArticleMarker()))
 	out := el("", val("result", "CREATE-PRODUCT-RESULT-OK"), val("productNumber", number))
 	for _, a := range articlesOf(sent) {
@@ -100,7 +97,7 @@ func (t *till) saveArticle(product, sent *element) int64 {
 	a, _ := t.article(number)
 	if a == nil {
 		if number == 0 {
-			number = t.freeArticleNumber()
+			number = t.lastArticle + 1
 		}
 		a = el(
 			"article", val("articleNumber", number), t.moment("createTimestamp", t.now()), val("active", true),
@@ -109,7 +106,7 @@ func (t *till) saveArticle(product, sent *element) int64 {
 			val("discontinued", false),
 		)
 		product.get("articleList").add(a)
-		t.articles[number] = owned{a, product}
+		t.own(a, product)
 	}
 	a.merge(sent, readOnlyArticle()...)
 	percent, _ := t.shop.Percent(int(a.num("vatCode")))
@@ -123,14 +120,4 @@ func (t *till) saveArticle(product, sent *element) int64 {
 	a.put(val("syncMarker", t.nextArticleMarker()))
 	a.put(t.moment("changeTimestamp", t.now()))
 	return number
-}
-
-func (t *till) freeArticleNumber() int64 {
-	highest := int64(0)
-	for _, p := range t.products {
-		for _, a := range articlesOf(p) {
-			highest = max(highest, a.num("articleNumber"))
-		}
-	}
-	return highest + 1
 }

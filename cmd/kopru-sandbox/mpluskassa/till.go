@@ -23,7 +23,8 @@ type till struct {
 	relations []*element
 	byNumber  map[int64]*element // relations
 	products  []*element
-	articles  map[int64]owned // by number
+	numbered  map[int64]*element // products
+	articles  map[int64]owned    // by number
 	groups    []*group
 	stocks    []*stock
 	movements []movement
@@ -31,7 +32,7 @@ type till struct {
 	proposals papers
 
 	// The heads of the sequences.
-	orderMarker, relationMarker, articleMarker, groupMarker, stockID int64
+	orderMarker, relationMarker, articleMarker, groupMarker, stockID, lastProduct, lastArticle int64
 
 	known struct{ relations, orders int } // how many of the shop's are here already
 }
@@ -48,7 +49,8 @@ type order struct {
 func newTill(s *shop.Shop, opts Options) *till {
 	t := &till{
 		shop: s, opts: opts, byID: make(map[string]*order), byExtID: make(map[string]*order),
-		replies: make(map[string]*element), byNumber: make(map[int64]*element), articles: make(map[int64]owned),
+		replies: make(map[string]*element), byNumber: make(map[int64]*element),
+		numbered: make(map[int64]*element), articles: make(map[int64]owned),
 	}
 	t.addGroups()
 	t.addProducts()
