@@ -14,6 +14,9 @@ type stock struct {
 	free, reserved  shop.Quantity
 }
 
+// keptAt names the stock of a branch.
+type keptAt struct{ branch, article int64 }
+
 // movement is a change of what is there.
 type movement struct {
 	id, branch, article int64
@@ -26,17 +29,13 @@ func (t *till) addStock(branch, article int64, q shop.Quantity, at time.Time) *s
 	t.stockID = next(t.stockID)
 	s := &stock{branch: branch, article: article, id: t.stockID, changed: at, free: q}
 	t.stocks = append(t.stocks, s)
+	t.stockOf[keptAt{branch, article}] = s
 	t.movements = append(t.movements, movement{t.stockID, branch, article, at, q, "STOCK-HISTORY-TYPE-MANUAL"})
 	return s
 }
 
 func (t *till) stock(branch, article int64) *stock {
-	for _, s := range t.stocks {
-		if s.branch == branch && s.article == article {
-			return s
-		}
-	}
-	return nil
+	return t.stockOf[keptAt{branch, article}]
 }
 
 // plus adds exactly, at the finer of the two scales.
@@ -156,9 +155,18 @@ func (t *till) getStock(req *element) (*element, error) {
 	branches[r.num("branchNumber")] = true
 	articles := r.get("articleNumbers").numbers("articleNumbers")
 	var found []*stock
-	for _, s := range t.stocks {
-		if branches[s.branch] && (len(articles) == 0 || articles[s.article]) {
-			found = append(found, s)
+	for branch := range branches {
+		for article := range articles {
+			if s := t.stock(branch, article); s != nil {
+				found = append(found, s)
+			}
+		}
+	}
+	if len(articles) == 0 {
+		for _, s := range t.stocks {
+			if branches[s.branch] {
+				found = append(found, s)
+			}
 		}
 	}
 	out := el("")

@@ -27,6 +27,7 @@ type till struct {
 	articles  map[int64]owned    // by number
 	groups    []*group
 	stocks    []*stock
+	stockOf   map[keptAt]*stock
 	movements []movement
 	receipts  papers
 	proposals papers
@@ -51,6 +52,7 @@ func newTill(s *shop.Shop, opts Options) *till {
 		shop: s, opts: opts, byID: make(map[string]*order), byExtID: make(map[string]*order),
 		replies: make(map[string]*element), byNumber: make(map[int64]*element),
 		numbered: make(map[int64]*element), articles: make(map[int64]owned),
+		stockOf: make(map[keptAt]*stock),
 	}
 	t.addGroups()
 	t.addProducts()
