@@ -1,8 +1,8 @@
 package transforms
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -11,8 +11,7 @@ import (
 	"github.com/kopru-io/kopru/plugins/record"
 )
 
-// toScript makes a script's own value of a record value. Objects are the script's to change, and their keys are in
-// order of the alphabet, so that a script sees the same at every run. frozen makes them read-only.
+// toScript makes a script's own value of a record value. Objects are the script's to change; frozen makes them read-only.
 func (r *Runtime) toScript(v any, frozen bool) (goja.Value, error) {
 	switch v := v.(type) {
 	case nil:
@@ -31,7 +30,10 @@ func (r *Runtime) toScript(v any, frozen bool) (goja.Value, error) {
 	case bool:
 		return r.vm.ToValue(v), nil
 	case map[string]any:
-		return r.object(v, frozen)
+		if frozen {
+			return r.frozen(v)
+		}
+		return r.vm.NewDynamicObject(&lazy{r: r, from: v}), nil
 	case []any:
 		items := make([]any, len(v))
 		for i, item := range v {
@@ -46,34 +48,20 @@ func (r *Runtime) toScript(v any, frozen bool) (goja.Value, error) {
 	return nil, fmt.Errorf("a %T has no place in a record", v)
 }
 
-func (r *Runtime) object(m map[string]any, frozen bool) (goja.Value, error) {
-	var room [32]member
-	members := room[:0]
-	for key, value := range m {
-		members = append(members, member{key, value})
-	}
-	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.key, b.key) })
+// frozen makes an object that nobody can change, with its keys in order of the alphabet.
+func (r *Runtime) frozen(m map[string]any) (goja.Value, error) {
 	o := r.vm.NewObject()
-	for _, m := range members {
-		x, err := r.toScript(m.value, frozen)
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		x, err := r.toScript(m[key], true)
 		if err != nil {
 			return nil, err
 		}
-		if m.key == "__proto__" { // assigning would change the object's prototype
-			err = o.DefineDataProperty(m.key, x, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
-		} else {
-			err = o.Set(m.key, x)
-		}
-		if err != nil {
+		// To set it would change the object's prototype where the key is __proto__.
+		if err := o.DefineDataProperty(key, x, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
 			return nil, err
 		}
 	}
-	return r.sealed(o, frozen)
-}
-
-type member struct {
-	key   string
-	value any
+	return r.sealed(o, true)
 }
 
 func (r *Runtime) sealed(o *goja.Object, frozen bool) (goja.Value, error) {

@@ -83,7 +83,7 @@ func (r *Runtime) logger(level string) goja.Value {
 // printed shows plain objects and lists as JSON, everything else as its text.
 func (r *Runtime) printed(v goja.Value) string {
 	if o, ok := v.(*goja.Object); ok {
-		if t := o.ExportType(); (t == typeObject || t == typeArray) && o.ClassName() != "Error" {
+		if t := o.ExportType(); (t == typeObject || t == typeLazy || t == typeArray) && o.ClassName() != "Error" {
 			if json, err := r.stringify(goja.Undefined(), v); err == nil {
 				return json.String()
 			}

@@ -117,7 +117,7 @@ func (o *output) object(x *goja.Object) (any, error) {
 		}
 		text := at.UTC().Format("2006-01-02T15:04:05.999Z07:00")
 		return text, o.spend(len(text) + 2)
-	case typeObject, typeArray: // a Set exports as a list, too
+	case typeObject, typeLazy, typeArray: // a Set exports as a list, too
 		return o.nested(x)
 	case typePromise:
 		return nil, bad("transform.bad_value", "a promise has no place in a record; await it")
@@ -175,6 +175,13 @@ func (o *output) nested(x *goja.Object) (any, error) {
 }
 
 func (o *output) members(x *goja.Object) (any, error) {
+	if x.ExportType() == typeLazy {
+		if l := x.Export().(*lazy); l.from != nil && len(l.made) == 0 {
+			if size, ok := sizeAsIs(l.from); ok {
+				return l.from, o.spend(size) // record values never change
+			}
+		}
+	}
 	keys := x.Keys()
 	m := make(map[string]any, len(keys))
 	if err := o.spend(2); err != nil {
@@ -193,6 +200,59 @@ func (o *output) members(x *goja.Object) (any, error) {
 		}
 	}
 	return m, nil
+}
+
+// sizeAsIs is the size of a record value, when a script would give it back just as it got it: without a number that is
+// written otherwise than the script's numbers are.
+func sizeAsIs(v any) (size int, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return len(v) + 2, true
+	case record.Number:
+		return len(v), usual(v)
+	case map[string]any:
+		size = 2
+		for key, item := range v {
+			n, ok := sizeAsIs(item)
+			if !ok {
+				return 0, false
+			}
+			size += n + len(key) + 4
+		}
+		return size, true
+	case []any:
+		size = 2 + len(v)
+		for _, item := range v {
+			n, ok := sizeAsIs(item)
+			if !ok {
+				return 0, false
+			}
+			size += n
+		}
+		return size, true
+	case bool, nil:
+		return 5, true
+	}
+	return 0, false
+}
+
+// usual tells whether n is written as fromFloat and record.Int would write it.
+func usual(n record.Number) bool {
+	if len(n) == 0 || len(n) > exactDigits || n[len(n)-1] == '.' || n == "-0" {
+		return false
+	}
+	fraction := false
+	for i := range len(n) {
+		switch c := n[i]; {
+		case c >= '0' && c <= '9':
+		case c == '.':
+			fraction = true
+		case c == '-' && i == 0:
+		default:
+			return false
+		}
+	}
+	return !fraction || n[len(n)-1] != '0'
 }
 
 func (o *output) list(x *goja.Object) (any, error) {

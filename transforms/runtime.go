@@ -200,6 +200,7 @@ func (r *Runtime) prepare() *Error {
 	r.stringify, _ = goja.AssertFunction(vm.Get("JSON").ToObject(vm).Get("stringify"))
 	native := r.native()
 	r.guardBuiltins()
+	r.holdObjects()
 	var err error
 	if r.vars, err = r.toScript(r.env.Vars, true); err != nil {
 		return fault("transform.bad_value", "vars can't be given to a script: %v", err)

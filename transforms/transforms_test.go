@@ -81,6 +81,7 @@ func failure(t testing.TB, err error) *transforms.Error {
 func TestValues(t *testing.T) {
 	tests := []struct{ name, body, in, want string }{
 		{"as it came", `return r`, `{"a":1,"b":"é€😀","c":[true,null,{}],"d":1.50,"e":-0.001}`, `{"a":1,"b":"é€😀","c":[true,null,{}],"d":1.5,"e":-0.001}`},
+		{"no matter what was read", `return {a: r.a, b: r.b, x: r.b.x}`, `{"a":{"x":1.50},"b":{"x":1.50}}`, `{"a":{"x":1.5},"b":{"x":1.5},"x":1.5}`},
 		{"null is not absent", `return {a: r.a === null, b: r.b === undefined, c: r.c, d: null, e: undefined}`, `{"a":null,"c":null}`, `{"a":true,"b":true,"c":null,"d":null}`},
 		{"holes are null", `return {l: [1, , undefined, 2]}`, `{}`, `{"l":[1,null,null,2]}`},
 		{"big integers", `return {same: r.id, type: typeof r.id, up: r.id.plus(1)}`, `{"id":12345678901234567890}`, `{"same":12345678901234567890,"type":"object","up":12345678901234567891}`},

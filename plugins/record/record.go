@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
@@ -38,7 +39,7 @@ func (n Number) MarshalJSON() ([]byte, error) { return []byte(n), nil }
 func FromDecimal(d *apd.Decimal) Number { return Number(d.Text('f')) }
 
 // Int returns i as a Number.
-func Int(i int64) Number { return Number(fmt.Sprint(i)) }
+func Int(i int64) Number { return Number(strconv.FormatInt(i, 10)) }
 
 // Decode parses one JSON value. Duplicate keys and trailing text are errors.
 func Decode(data []byte) (any, error) {
