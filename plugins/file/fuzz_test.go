@@ -18,7 +18,10 @@ import (
 
 // FuzzObjects holds the check of JSON lines against the decoder that the engine uses.
 func FuzzObjects(f *testing.F) {
-	for _, s := range []string{someLines, someArray, `{"id":"\ud800"}`, `{"a":{"id":1,"id":1}}`, `{"id":-0.0e1}`, `{"id":{}}`, "{} x", `{"i\u0064":"\n"}`, ""} {
+	for _, s := range []string{
+		someLines, someArray, `{"id":"\ud800"}`, `{"a":{"id":1,"id":1}}`, `{"id":-0.0e1}`, `{"id":{}}`, "{} x", `{"i\u0064":"\n"}`, "",
+		` { "n" : [ -1.5e+3 , 0 , { } ] , "id" : 12 } `, `{"id":01}`, `{"id":"é\tø","x":[true,false,null]}`,
+	} {
 		for line := range strings.SplitSeq(s, "\n") {
 			f.Add([]byte(line))
 		}
@@ -50,6 +53,21 @@ func FuzzObjects(f *testing.F) {
 			t.Errorf("%q: the key is %q, want %q", text, keys, want)
 		}
 	})
+}
+
+// TestGlance: what is written as most objects are is not left to the parser, and what is not sound is.
+func TestGlance(t *testing.T) {
+	g := glance{}
+	for _, text := range []string{`{"id":"é 1","lines":[{"n":-1.50,"ok":true,"no":null}],"to":{"id":2}}`, ` { "x" : [ ] , "id" : "é 1" } `} {
+		if value, sound := g.object([]byte(text), "id"); !sound || string(value) != `"é 1"` {
+			t.Errorf("%s: %v %s", text, sound, value)
+		}
+	}
+	for _, text := range []string{`{"id":1,"id":2}`, `{"id":01}`, `{"id":1,}`, `{"id":1`, `{"id":"\u00e9"}`, `[1]`, `{"id":1}}`, "{\"id\":\"\x01\"}", `{"id":-}`, `{"id":1.}`, `{"id":tru}`} {
+		if _, sound := g.object([]byte(text), "id"); sound {
+			t.Errorf("%q was taken for sound", text)
+		}
+	}
 }
 
 // FuzzLines makes sure that lines are what bytes.Split says, however they come.

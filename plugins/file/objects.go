@@ -14,6 +14,7 @@ import (
 
 // objects checks JSON objects and finds their keys, in one pass that decodes nothing.
 type objects struct {
+	glance
 	dec  *jsontext.Decoder
 	buf  bytes.Buffer
 	path []string // of the key
@@ -33,25 +34,37 @@ func newObjects(key string) (*objects, error) {
 
 // check fails unless text is one whole JSON object, and appends its key to keys. ok is false when it has none.
 func (o *objects) check(keys, text []byte) (_ []byte, ok bool, err error) {
-	o.buf = *bytes.NewBuffer(text)
-	o.dec.Reset(&o.buf)
-	if o.dec.PeekKind() != '{' {
-		return keys, false, notAnObject(text)
-	}
-	key, err := field(o.dec, o.path[0])
-	if err != nil {
-		return keys, false, plain(err)
+	found, sound := o.object(text, o.path[0])
+	key := jsontext.Value(found)
+	if !sound {
+		if key, err = o.parse(text); err != nil {
+			return keys, false, err
+		}
 	}
 	before := len(keys)
 	keys, ok = appendKey(keys, key, o.path[1:])
-	if _, err := o.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return keys[:before], false, errors.New("there is text after the JSON object")
-	}
 	if !ok && o.said {
 		return keys[:before], false, sdk.Invalid("file.no_key",
 			"the record has no text or number in %q, which is its key", strings.Join(o.path, "."))
 	}
 	return keys, ok, nil
+}
+
+// parse fails unless text is one whole JSON object, and returns the value of the field that is, or holds, the key.
+func (o *objects) parse(text []byte) (jsontext.Value, error) {
+	o.buf = *bytes.NewBuffer(text)
+	o.dec.Reset(&o.buf)
+	if o.dec.PeekKind() != '{' {
+		return nil, notAnObject(text)
+	}
+	value, err := field(o.dec, o.path[0])
+	if err != nil {
+		return nil, plain(err)
+	}
+	if _, err := o.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is text after the JSON object")
+	}
+	return value, nil
 }
 
 // field reads an object and returns the text of one of its values, nil when it has none of that name. It is good
