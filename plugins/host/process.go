@@ -84,8 +84,7 @@ func (c *connector) launch(ctx context.Context, stdio bool) (*process, error) {
 		Stderr:           c.lines(),
 		SyncStderr:       c.lines(),
 		SyncStdout:       c.lines(),
-		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
-			grpc.MaxCallRecvMsgSize(protocol.MaxMessage), grpc.MaxCallSendMsgSize(protocol.MaxMessage))},
+		GRPCDialOptions:  protocol.DialOptions(),
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
 			child, err := newChild(c.command(append(spec.Env, envClientCert+"="+certificate), stdio), !stdio, c.handedOver(stdio))
 			if err != nil {

@@ -37,8 +37,7 @@ func Serve(c Connector) {
 		Plugins:         goplugin.PluginSet{protocol.PluginName: &plugin{service: s}},
 		Logger:          hclog.NewNullLogger(),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts,
-				grpc.MaxRecvMsgSize(protocol.MaxMessage), grpc.MaxSendMsgSize(protocol.MaxMessage))...)
+			return grpc.NewServer(append(opts, protocol.ServerOptions()...)...)
 		},
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
