@@ -11,6 +11,7 @@ import (
 
 	"github.com/sourcegraph/conc/pool"
 	"github.com/sourcegraph/conc/stream"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
@@ -19,14 +20,19 @@ import (
 	"github.com/kopru-io/kopru/plugins/record"
 )
 
-// window is how many batches may be between the source and the database: what bounds memory.
-const window = 8
+// What may be between the source and the database, which is what bounds memory: so many batches, or fewer when they are
+// big.
+const (
+	window      = 8
+	windowBytes = 16 << 20 // of payload, as it came
+)
 
 // batch is some records that travel together. It is never a boundary of correctness: outcomes are per record.
 type batch struct {
 	items     []*item
 	cursor    string // "" = does not move the cursor
 	more      bool   // not to be settled without the next one
+	room      int64  // that it takes up in the window
 	pending   atomic.Int64
 	done      chan struct{} // closed when every item has its outcome
 	positions map[string]string
@@ -43,7 +49,9 @@ func newBatch(items []*item, cursor string) *batch {
 }
 
 func (b *batch) finished(it *item) {
-	close(it.done)
+	if it.done != nil {
+		close(it.done)
+	}
 	if b.pending.Add(-1) == 0 {
 		close(b.done)
 	}
@@ -54,6 +62,8 @@ func (b *batch) finished(it *item) {
 type flow struct {
 	*execution
 	source   Stream
+	room     *semaphore.Weighted // of the window
+	partial  bool                // the batch admitted last goes on in the next one
 	shaping  *stream.Stream
 	lanePool *pool.Pool
 	toAppend chan *batch
@@ -67,7 +77,7 @@ func (e *execution) run(ctx context.Context, source Stream, again []int64) error
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	f := &flow{
-		execution: e, source: source, fail: fail,
+		execution: e, source: source, fail: fail, room: semaphore.NewWeighted(windowBytes),
 		shaping:  stream.New().WithMaxGoroutines(runtime.GOMAXPROCS(0)),
 		lanePool: pool.New().WithMaxGoroutines(e.laneCount()),
 		toAppend: make(chan *batch, window),
@@ -138,7 +148,10 @@ func (f *flow) readAll(ctx context.Context, again []int64) {
 		now := f.clock()
 		for i, r := range b.GetRecords() {
 			f.seq++
-			storage[i] = item{record: r, seq: f.seq, start: now, done: make(chan struct{})}
+			storage[i] = item{record: r, seq: f.seq, start: now}
+			if len(f.rest) > 0 { // others of its key may wait for it
+				storage[i].done = make(chan struct{})
+			}
 			items[i] = &storage[i]
 		}
 		next := newBatch(items, b.GetCursor())
@@ -170,8 +183,20 @@ func (f *flow) closeOnDrain() (stop func()) {
 	return func() { close(over); watching.Wait() }
 }
 
-// admit shapes a batch in parallel with others, then hands it on in order.
+// admit shapes a batch in parallel with others, then hands it on in order. It waits for room; what belongs to a batch
+// that has some already must not, since that one is not settled before.
 func (f *flow) admit(ctx context.Context, b *batch) {
+	if !f.partial {
+		size := 0
+		for _, it := range b.items {
+			size += len(it.record.GetPayload())
+		}
+		b.room = int64(min(max(size, windowBytes/window), windowBytes))
+		if f.room.Acquire(ctx, b.room) != nil {
+			return
+		}
+	}
+	f.partial = b.more
 	ctx, b.timing = f.telemetry.begin(ctx, f.pipeline.Name, len(b.items))
 	f.shaping.Go(func() stream.Callback {
 		f.shapeBatch(ctx, b)
@@ -201,6 +226,7 @@ func (f *flow) dispatch(ctx context.Context, b *batch) {
 	}
 	if f.isDraining() { // not begun, so it is read again another time
 		f.dropped = true
+		f.room.Release(b.room)
 		return
 	}
 	select {
@@ -333,17 +359,23 @@ func (f *flow) appendGroup(ctx context.Context, group []*batch) error {
 		}
 	}
 	for _, s := range f.appendSinks {
-		var ops []*protocol.Op
-		var of []*item
-		var outs []output
+		n := 0
+		for _, b := range group {
+			n += len(b.items)
+		}
+		storage := make([]protocol.Op, n)
+		ops, of, outs := make([]*protocol.Op, 0, n), make([]*item, 0, n), make([]output, 0, n)
 		for _, b := range group {
 			for _, it := range b.items {
 				for _, o := range it.outs {
 					if o.sink == s && it.outcome == state.Delivered {
-						ops = append(ops, &protocol.Op{
-							Operation: protocol.Operation_OPERATION_CREATE, Key: it.record.GetKey(), Payload: o.payload,
-						})
-						of, outs = append(of, it), append(outs, o)
+						if len(storage) == 0 { // a record may have several
+							storage = make([]protocol.Op, n)
+						}
+						op := &storage[0]
+						storage = storage[1:]
+						op.Operation, op.Key, op.Payload = protocol.Operation_OPERATION_CREATE, it.record.GetKey(), o.payload
+						ops, of, outs = append(ops, op), append(of, it), append(outs, o)
 					}
 				}
 			}

@@ -33,6 +33,9 @@ func (f *flow) settleAll(ctx context.Context) {
 			f.source.Committed(*s.Cursor)
 		}
 		f.report(s)
+		for _, b := range ready {
+			f.room.Release(b.room)
+		}
 	}
 }
 
