@@ -4,6 +4,7 @@
 package pipelines
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -26,6 +27,16 @@ type Project struct {
 	Inputs      []string // names of the files that file() was asked for
 	Templates   []string // folders of the templates that it uses
 	Secrets     []string // sensitive values, for redaction; never print them
+
+	paths map[string]string // of Files
+}
+
+// Path is where a file of Files is: one of a template is not in the project's folder.
+func (p *Project) Path(name string) string {
+	if path, ok := p.paths[name]; ok {
+		return path
+	}
+	return filepath.Join(p.Dir, name)
 }
 
 // Variable is a setting of the project, with the value in force.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/kopru-io/kopru/pipelines/expr"
 	"github.com/kopru-io/kopru/plugins/protocol"
@@ -33,6 +34,9 @@ type cursor struct {
 	file     string
 	mentions []expr.Mention
 	docs     map[string]string // of the attributes of the block that holds the place, by name
+	says     string            // of a name in quotes at the place, in Markdown
+	leads    hcl.Range         // where that name comes from
+	named    hcl.Range         // where it stands; empty = there is none
 }
 
 // here stands in the text for what is to be completed. It is a name that nobody gives.
@@ -66,15 +70,27 @@ func (l *loader) mention() func(expr.Mention) {
 		return nil
 	}
 	return func(m expr.Mention) {
-		if c.holds(m.Range) {
-			c.mentions = append(c.mentions, m)
-		}
+		c.mention(m)
 		if !strings.Contains(m.Name, here) {
 			return
 		}
 		for _, name := range m.Names {
 			c.add(Candidate{Name: name.Name, Kind: name.Kind, Type: name.Shape.Type(), Doc: cmp.Or(name.Doc, shapeDoc(name.Shape))})
 		}
+	}
+}
+
+// mention notes a name that stands at the place.
+func (c *cursor) mention(m expr.Mention) {
+	if c != nil && c.holds(m.Range) {
+		c.mentions = append(c.mentions, m)
+	}
+}
+
+// name notes what a text in quotes names: what it is, and where that is said.
+func (c *cursor) name(at, from hcl.Range, says string) {
+	if c != nil && c.holds(at) {
+		c.named, c.leads, c.says = at, from, says
 	}
 }
 
@@ -161,6 +177,24 @@ func opened(dir string, opts Options, file string, text []byte) *loader {
 	return newLoader(dir, opts)
 }
 
+// asked has loaded a project of which a file is in an editor, and has seen what stands at a place of it.
+func asked(dir string, opts Options, file string, text []byte, at hcl.Pos) *loader {
+	l := opened(dir, opts, file, text)
+	l.opts.cursor.at = at
+	if !strings.HasSuffix(file, TestFile) {
+		l.load(nil)
+		return l
+	}
+	s := newSuite(dir, l.opts)
+	tests := s.run()
+	world := s.world(nil, hcl.Range{})
+	for name, body := range tests {
+		world.files[name] = body
+		world.project.paths[name] = s.project.paths[name]
+	}
+	return world
+}
+
 func lineBefore(text []byte, offset int) []byte {
 	return text[bytes.LastIndexByte(text[:offset], '\n')+1 : offset]
 }
@@ -194,15 +228,17 @@ func completable(text []byte, offset int) [][]byte {
 
 // Describe says, in Markdown, what stands at a place, and where it begins and ends.
 func Describe(dir string, opts Options, file string, text []byte, at hcl.Pos) (string, hcl.Range, bool) {
-	l := opened(dir, opts, file, text)
-	l.opts.cursor.at = at
-	l.load(nil)
+	l := asked(dir, opts, file, text, at)
 	c := l.opts.cursor
+	if c.says != "" {
+		return c.says, c.named, true
+	}
 	for _, m := range c.mentions {
 		if doc := m.Function; doc != nil {
 			return fmt.Sprintf("**%s**: %s\n\n```hcl\n%s\n```\ngives `%s`", doc.Name, doc.Doc, doc.Example, doc.Result), m.Range, true
 		}
-		if m.Shape == nil && !m.Root {
+		about := cmp.Or(shapeDoc(m.Shape), l.variableDoc(m))
+		if m.Shape == nil && !m.Root && about == "" {
 			continue
 		}
 		out := "**" + m.Name + "**"
@@ -212,8 +248,8 @@ func Describe(dir string, opts Options, file string, text []byte, at hcl.Pos) (s
 		if m.Shape != nil && m.Shape.Of != "" && m.Root {
 			out += ": " + m.Shape.Of
 		}
-		if doc := cmp.Or(shapeDoc(m.Shape), l.variableDoc(m)); doc != "" {
-			out += "\n\n" + doc
+		if about != "" {
+			out += "\n\n" + about
 		}
 		return out, m.Range, true
 	}
@@ -316,11 +352,19 @@ func (l *loader) entityAt(b *hclsyntax.Block) *protocol.Entity {
 	return nil
 }
 
-// Define finds where what stands at a place comes from: a variable, a local, a step, a connection or a script.
+// Define finds where what stands at a place comes from: a variable, a local, a step, a connection, a pipeline or a
+// script. The range's file is named with its path.
 func Define(dir string, opts Options, file string, text []byte, at hcl.Pos) (hcl.Range, bool) {
-	l := opened(dir, opts, file, text)
-	l.opts.cursor.at = at
-	l.load(nil)
+	l := asked(dir, opts, file, text, at)
+	rng, ok := l.define(file, at)
+	rng.Filename = l.project.Path(rng.Filename)
+	return rng, ok
+}
+
+func (l *loader) define(file string, at hcl.Pos) (hcl.Range, bool) {
+	if c := l.opts.cursor; c.leads.Filename != "" {
+		return c.leads, true
+	}
 	block, attr := l.around(file, at)
 	if attr != nil {
 		if rng, ok := l.setAt(attr); ok {
@@ -360,9 +404,13 @@ func (l *loader) setAt(attr *hclsyntax.Attribute) (hcl.Range, bool) {
 			}
 		}
 	case "script":
-		if v, diags := attr.Expr.Value(nil); !diags.HasErrors() && filepath.IsLocal(v.AsString()) {
-			return hcl.Range{Filename: v.AsString(), Start: hcl.InitialPos, End: hcl.InitialPos}, true
+		v, diags := attr.Expr.Value(nil)
+		if diags.HasErrors() || v.IsNull() || v.Type() != cty.String || !filepath.IsLocal(v.AsString()) {
+			return hcl.Range{}, false
 		}
+		name := v.AsString()
+		l.project.paths[name] = filepath.Join(l.rootOf(name), name)
+		return hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}, true
 	}
 	return hcl.Range{}, false
 }

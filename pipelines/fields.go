@@ -116,6 +116,7 @@ func (f *flow) fields(shape *expr.Shape, t target) {
 				continue
 			}
 		}
+		f.opts.cursor.mention(expr.Mention{Name: name, Range: rng, Shape: expr.OfField(field, t.of)})
 		f.fieldType(shape.Fields[name], field, rng)
 		f.fieldValue(shape, field, rng)
 		f.inner(shape.Fields[name], field, t)

@@ -89,7 +89,7 @@ func newLoader(dir string, opts Options) *loader {
 	}
 	l := &loader{
 		opts: opts, files: map[string]*hclsyntax.Body{}, functions: expr.Functions(),
-		project: &Project{Dir: dir, Files: map[string][]byte{}}, unparsed: map[string]bool{},
+		project: &Project{Dir: dir, Files: map[string][]byte{}, paths: map[string]string{}}, unparsed: map[string]bool{},
 		broken: map[string]bool{}, sensitive: map[string]bool{}, maps: map[string]bool{}, origins: map[string]hcl.Range{}, given: map[string]given{},
 	}
 	l.functions["env"], l.functions["file"], l.functions["secret"] = l.envFunction(), l.fileFunction(), l.secretFunction()
@@ -232,7 +232,7 @@ func (l *loader) parse(path, name string) *hclsyntax.Body {
 		})
 		return nil
 	}
-	l.project.Files[name] = data
+	l.project.Files[name], l.project.paths[name] = data, path
 	if len(data) > largestFile || !utf8.Valid(data) {
 		l.add(diag.Diagnostic{
 			Severity: diag.Error, Code: "lang.unreadable", Summary: name + " can't be read",

@@ -176,9 +176,10 @@ func (f *flow) keepSource(name string) bool {
 	if !filepath.IsLocal(name) {
 		return false
 	}
-	data, err := os.ReadFile(filepath.Join(f.rootOf(name), name))
+	path := filepath.Join(f.rootOf(name), name)
+	data, err := os.ReadFile(path)
 	if err == nil {
-		f.project.Files[name] = data
+		f.project.Files[name], f.project.paths[name] = data, path
 	}
 	return err == nil
 }

@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -136,21 +137,32 @@ func placeOf(e hclsyntax.Expression, path string) hcl.Range {
 // LoadTests reads the *.test.hcl files of a folder whose project is right. It looks at no variable of the environment:
 // a test gives the same answer everywhere.
 func LoadTests(dir string, opts Options) (*Suite, diag.List) {
+	s := newSuite(dir, opts)
+	s.run()
+	s.out.Files = s.project.Files
+	s.files = nil
+	s.tidy()
+	return s.out, s.diags
+}
+
+func newSuite(dir string, opts Options) *suite {
 	opts.MadeUp = true
-	l := newLoader(dir, opts)
-	s := &suite{loader: l, dir: dir, opts: opts, out: &Suite{}, worlds: map[string]*loader{}, seen: map[string]hcl.Range{}}
+	return &suite{
+		loader: newLoader(dir, opts), dir: dir, opts: opts, out: &Suite{}, worlds: map[string]*loader{}, seen: map[string]hcl.Range{},
+	}
+}
+
+// run reads all tests, and returns the files they stand in.
+func (s *suite) run() map[string]*hclsyntax.Body {
 	files := s.read()
 	for _, name := range sortedNames(files) {
 		for _, block := range files[name].Blocks {
-			if block.Type == "test" && l.labels(block, []string{"name"}) {
+			if block.Type == "test" && s.labels(block, []string{"name"}) {
 				s.test(block)
 			}
 		}
 	}
-	s.out.Files = l.project.Files
-	l.files = nil
-	l.tidy()
-	return s.out, l.diags
+	return files
 }
 
 // suite reads tests. Its own loader parses them and collects what is wrong; the world of a test is the project with the
@@ -168,6 +180,11 @@ type suite struct {
 func (s *suite) read() map[string]*hclsyntax.Body {
 	files := map[string]*hclsyntax.Body{}
 	paths, _ := filepath.Glob(filepath.Join(s.dir, "*"+TestFile)) // the pattern is right
+	for name := range s.opts.Buffers {
+		if path := filepath.Join(s.dir, name); strings.HasSuffix(name, TestFile) && !slices.Contains(paths, path) {
+			paths = append(paths, path) // not saved yet
+		}
+	}
 	for _, path := range paths {
 		name := filepath.Base(path)
 		body := s.parse(path, name)
@@ -312,6 +329,7 @@ func (t *tester) pipelineOf(b *body) *Pipeline {
 	var known []string
 	for _, p := range t.declared {
 		if p.Name == name {
+			t.opts.cursor.name(b.place("pipeline"), p.Range, fmt.Sprintf("**%s**: %s", p.Name, cmp.Or(p.Description, "a pipeline")))
 			return p
 		}
 		known = append(known, p.Name)
@@ -509,6 +527,11 @@ func (t *tester) entityBlock(block *hclsyntax.Block) {
 		t.test.Fails = append(t.test.Fails, f)
 		return
 	}
+	if c != nil {
+		if schema, _ := schemaOf(c, entity); schema != nil {
+			t.opts.cursor.name(block.LabelRanges[0], hcl.Range{}, fmt.Sprintf("**%s** of %s: %s", entity, c.Address(), schema.GetDescription()))
+		}
+	}
 	g := Given{Connection: c, Entity: entity}
 	one, many := t.objects(b, "record"), t.objects(b, "records")
 	if block.Body.Attributes["record"] == nil && block.Body.Attributes["records"] == nil {
@@ -591,6 +614,7 @@ func (t *tester) expect(block *hclsyntax.Block) {
 	for _, step := range t.test.Pipeline.Steps {
 		if step.StepName() == label {
 			e.Step = step
+			t.opts.cursor.name(block.LabelRanges[0], step.StepRange(), fmt.Sprintf("**%s**: a step of %s", label, t.test.Pipeline.Name))
 		}
 		known = append(known, step.StepName())
 	}

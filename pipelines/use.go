@@ -127,6 +127,7 @@ func (l *loader) with(attr *hclsyntax.Attribute) {
 			continue
 		}
 		l.offerVariables(key.AsString())
+		l.opts.cursor.mention(expr.Mention{Name: key.AsString(), Of: "var", Range: item.KeyExpr.Range()})
 		if first, ok := l.given[key.AsString()]; ok {
 			l.errorf(item.KeyExpr.Range(), "lang.duplicate", "Variable \""+key.AsString()+"\" is given twice",
 				"The first value is at "+place(first.rng)+". Remove one.")

@@ -152,6 +152,8 @@ func (l *loader) givenFiles() map[string]given {
 			l.errorf(block.DefRange(), "lang.unknown_block", "Unexpected block", "A vars file has only lines such as name = \"value\".")
 		}
 		for name, attr := range body.Attributes {
+			l.offerVariables(name)
+			l.opts.cursor.mention(expr.Mention{Name: name, Of: "var", Range: attr.NameRange})
 			out[name] = given{attr.Expr, attr.NameRange}
 		}
 	}

@@ -17,6 +17,13 @@ var blockDocs = map[string]string{
 	"sink":       "Finds a record of a system, then creates or updates it; its name stands for the result.",
 	"on_error":   "What happens to a record that fails.",
 	"validation": "A rule that a variable's value must obey.",
+	"use":        "Brings in a template: its files, but for those that the project has itself.",
+	"reconcile":  "Compares, day by day, what happened with what is booked.",
+	"target":     "Where what happened is booked.",
+	"test":       "Runs a pipeline with records and systems that are made up, and says what should come of it.",
+	"given":      "What a system holds before the test, by entity.",
+	"fails":      "Makes a system refuse what is written to an entity.",
+	"expect":     "What a sink should have sent, or what a transform should have made.",
 }
 
 // attributeDocs by block; those under "" mean the same in every block.
@@ -70,6 +77,25 @@ var attributeDocs = map[string]map[string]string{
 		"state": "A file, or postgres://…", "drain": "How long a stopped engine lets runs finish.",
 		"key":       "Encrypts what the state keeps of records, such as env(\"KOPRU_KEY\").",
 		"retention": "{ activity = \"400d\", stories = \"30d\", letters = \"30d\", runs = \"400d\", audit = \"400d\", counts = \"1100d\" }, or \"forever\".",
+	},
+	"use": {"source": "The name of a template that comes with kopru, or a folder such as \"../bridge\".", "with": "Values for the template's variables: { name = value }."},
+	"test": {
+		"pipeline": "The pipeline that is tested; the only one where left out.", "record": "What the source gives: an object, or the name of a JSON file.",
+		"records": "What the source gives: a list, or the name of a JSON file.", "vars": "Settings of this test: { name = value }.",
+		"now": "The test's time, such as \"2026-01-31T12:00:00Z\".", "operation": "\"upsert\", or \"delete\": the source says that the record is gone.",
+		"outcome": "How the records end: \"delivered\", \"unchanged\", \"filtered\", \"parked\" or \"dead\"; one for all, or a list with one for each.",
+		"reason":  "What the reasons contain; one for all, or a list with one for each.", "code": "The code of the failure, such as \"script.no_street\".",
+		"snapshot": "Whether all that was sent is compared with a file, which kopru test --update writes.",
+	},
+	"given": {"record": "What the system holds: an object.", "records": "What the system holds: a list of objects, or the name of a JSON file."},
+	"fails": {
+		"class": "How it fails, such as \"invalid\", \"transient\" or \"auth\".", "code": "The code it fails with.", "message": "What it says.",
+		"times": "How often; always where left out.",
+	},
+	"expect": {
+		"create": "What should have been sent to make a record: { field = value }, a list of such, or [] for nothing.",
+		"update": "What should have been sent to change a record: { field = value }, a list of such, or [] for nothing.",
+		"record": "The record that a transform should have made.", "exact": "Whether nothing else may have been sent.",
 	},
 	"validation": {"condition": "What must be true.", "error_message": "What is said where it is not."},
 }

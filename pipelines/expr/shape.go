@@ -87,12 +87,13 @@ func OfEntity(e *protocol.Entity, of string) *Shape {
 func ofFields(fields []*protocol.Field, of string) map[string]*Shape {
 	out := make(map[string]*Shape, len(fields))
 	for _, f := range fields {
-		out[f.GetName()] = ofField(f, of)
+		out[f.GetName()] = OfField(f, of)
 	}
 	return out
 }
 
-func ofField(f *protocol.Field, of string) *Shape {
+// OfField is the shape of a field.
+func OfField(f *protocol.Field, of string) *Shape {
 	of = f.GetName() + " of " + of
 	object := &Shape{Kind: Object, Fields: ofFields(f.GetFields(), of), Open: len(f.GetFields()) == 0, Of: of, Field: f}
 	switch f.GetType() {

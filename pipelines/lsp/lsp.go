@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,7 @@ type server struct {
 
 	mu       sync.Mutex
 	open     map[uri.URI]document       // as the editor has them
-	told     map[string]map[string]bool // by folder: the files that diagnostics were sent for
+	told     map[string]map[string]bool // by folder: the paths of files that diagnostics were sent for
 	asked    int                        // grows with every change; only the newest is checked
 	checking sync.WaitGroup
 	turn     sync.Mutex // one check at a time
@@ -169,14 +170,14 @@ func (s *server) in(dir string) pipelines.Options {
 	return opts
 }
 
-// versions of the open documents of a folder, by file.
+// versions of the open documents of a folder, by path.
 func (s *server) versions(dir string) map[string]int32 {
 	out := map[string]int32{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for at, doc := range s.open {
 		if path := at.Filename(); filepath.Dir(path) == dir {
-			out[filepath.Base(path)] = doc.version
+			out[path] = doc.version
 		}
 	}
 	return out
@@ -185,7 +186,15 @@ func (s *server) versions(dir string) map[string]int32 {
 // check sends what is wrong with a project, and takes back what no longer is.
 func (s *server) check(ctx context.Context, dir string) {
 	versions := s.versions(dir)
-	p, diags := pipelines.Load(dir, s.in(dir))
+	opts := s.in(dir)
+	p, diags := pipelines.Load(dir, opts)
+	texts := p.Files
+	if !diags.HasErrors() { // what tests say can't be judged before
+		suite, more := pipelines.LoadTests(dir, opts)
+		diags = append(diags, more...)
+		texts = maps.Clone(texts)
+		maps.Copy(texts, suite.Files)
+	}
 	byFile := map[string][]protocol.Diagnostic{}
 	for _, d := range diags {
 		file := ""
@@ -198,8 +207,9 @@ func (s *server) check(ctx context.Context, dir string) {
 				file = name
 			}
 		}
-		if file != "" && !filepath.IsAbs(file) {
-			byFile[file] = append(byFile[file], told(d, rangeOf(rng, p.Files[file])))
+		if file != "" {
+			path := p.Path(file)
+			byFile[path] = append(byFile[path], told(d, rangeOf(rng, texts[file])))
 		}
 	}
 	files := map[string]bool{}
@@ -215,7 +225,7 @@ func (s *server) check(ctx context.Context, dir string) {
 	s.told[dir] = files
 	for name, list := range byFile {
 		_ = s.client.PublishDiagnostics(ctx, &protocol.PublishDiagnosticsParams{ // the editor is gone when this fails
-			URI: uri.File(filepath.Join(dir, name)), Version: uint32(versions[name]), Diagnostics: list,
+			URI: uri.File(name), Version: uint32(versions[name]), Diagnostics: list,
 		})
 	}
 }
@@ -302,12 +312,11 @@ func (s *server) Definition(_ context.Context, p *protocol.DefinitionParams) ([]
 	if !ok {
 		return nil, nil
 	}
-	path := filepath.Join(at.dir, rng.Filename)
-	text, open := at.opts.Buffers[rng.Filename]
-	if !open {
-		text, _ = os.ReadFile(path) // a file that can't be read is shown at its beginning
+	text, open := at.opts.Buffers[filepath.Base(rng.Filename)]
+	if !open || filepath.Dir(rng.Filename) != at.dir {
+		text, _ = os.ReadFile(rng.Filename) // a file that can't be read is shown at its beginning
 	}
-	return []protocol.Location{{URI: uri.File(path), Range: rangeOf(rng, text)}}, nil
+	return []protocol.Location{{URI: uri.File(rng.Filename), Range: rangeOf(rng, text)}}, nil
 }
 
 // Formatting writes a text in the one style.

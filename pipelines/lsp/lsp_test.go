@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +66,7 @@ type editor struct {
 	t       *testing.T
 	server  protocol.Server
 	dir     string
+	file    string // the one that is edited
 	text    string
 	version int32
 	told    chan *protocol.PublishDiagnosticsParams
@@ -118,38 +120,130 @@ pipeline "orders" {
 }
 `
 
-// TestBlocks: completion in blocks that are not those of a pipeline.
+// besides are the other files of the project that TestLSP edits, and the template that it uses.
+var besides = map[string]string{
+	"use.hcl":             "use \"base\" {\n  source = \"../base\"\n  with   = { zone = \"SE\" }\n}\n",
+	"kopru.vars.hcl":      "country = \"NO\"\n",
+	"orders.test.hcl":     tested,
+	"../base/extra.hcl":   "# of the template\nvariable \"zone\" {\n  default     = \"NL\"\n  description = \"Where the zone is\"\n}\n",
+	"../base/replied.hcl": replied,
+	"../base/reply.ts":    "export default (r) => r;\n",
+}
+
+const replied = `pipeline "replies" {
+  description = "What the till replies"
+  source "order" {
+    connection = mpluskassa.shop
+  }
+  transform "reply" {
+    script = "reply.ts"
+    vars   = { zone = var.zone }
+  }
+  sink "customer" {
+    connection = vismanet.books
+    match      = { email = "a@example.com" }
+    set        = { name = "x" }
+  }
+}
+`
+
+const tested = `locals {
+  person = { name = "Jan" }
+}
+
+test "a reply" {
+  pipeline = "replies"
+  record   = { orderId = local.person.name }
+  outcome  = "delivered"
+
+  given "customer" {
+    record = { name = upper("x") }
+  }
+
+  expect "customer" {
+    create = { name = "x" }
+  }
+}
+`
+
+// TestBlocks asks in files that are not the pipelines' own: tests, settings, and what uses a template.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"base/variables.hcl": "variable \"zone\" {\n  default = \"NL\"\n}\n",
-		"shop/main.hcl":      edited,
-		"shop/a.test.hcl":    "",
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+	e := startEditor(t)
+	e.change(edited)
+	e.wait()
+	t.Run("completion", func(t *testing.T) {
+		for name, row := range map[string]struct{ file, text, want string }{
+			"use":         {"use.hcl", "use \"b\" {\n  sou|\n}\n", "source"},
+			"with":        {"use.hcl", "use \"b\" {\n  source = \"../base\"\n  with = {\n    zo|\n  }\n}\n", "zone"},
+			"alert":       {"alert.hcl", "alert \"a\" {\n  t|\n}\n", "to"},
+			"test":        {"orders.test.hcl", "test \"t\" {\n  rec|\n}\n", "records"},
+			"test blocks": {"orders.test.hcl", "test \"t\" {\n  exp|\n}\n", "expect"},
+			"outcome":     {"orders.test.hcl", "test \"t\" {\n  outcome = \"|\"\n}\n", "parked"},
+			"top":         {"orders.test.hcl", "te|\n", "test"},
+			"settings":    {"kopru.vars.hcl", "cou|\n", "country"},
+		} {
+			before, after, _ := strings.Cut(row.text, "|")
+			e.edit(row.file, before+after)
+			list, err := e.server.Completion(t.Context(), &protocol.CompletionParams{TextDocumentPositionParams: e.at(before)})
+			if err != nil || !slices.ContainsFunc(list.Items, func(i protocol.CompletionItem) bool { return i.Label == row.want }) {
+				t.Errorf("%s: %+v %v", name, list, err)
+			}
+			e.close()
 		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+	})
+	t.Run("hover and definition", func(t *testing.T) {
+		for _, row := range []struct{ file, behind, says, from string }{
+			{"orders.test.hcl", "tes", "Runs a pipeline with records", ""},
+			{"orders.test.hcl", "  outc", "How the records end", ""},
+			{"orders.test.hcl", "pipeline = \"repl", "What the till replies", "base/replied.hcl:0"},
+			{"orders.test.hcl", "local.pers", "", "shop/orders.test.hcl:1"},
+			{"orders.test.hcl", "upp", "Upper case", ""},
+			{"orders.test.hcl", "given \"cust", "of vismanet.books: A debtor", ""},
+			{"orders.test.hcl", "expect \"cust", "a step of replies", "base/replied.hcl:9"},
+			{"orders.test.hcl", "create = { na", "ame", ""},
+			{"use.hcl", "{ zon", "Where the zone is", "base/extra.hcl:1"},
+			{"use.hcl", "  wit", "Values for the template", ""},
+			{"kopru.vars.hcl", "coun", "Where the shop is", "shop/main.hcl:12"},
+		} {
+			e.edit(row.file, besides[row.file])
+			at := e.behind(t, row.behind)
+			shown, err := e.server.Hover(t.Context(), &protocol.HoverParams{TextDocumentPositionParams: at})
+			if err != nil || row.says != "" && (shown == nil || !strings.Contains(shown.Contents.Value, row.says)) {
+				t.Errorf("%q: %+v %v", row.behind, shown, err)
+			}
+			got, err := e.server.Definition(t.Context(), &protocol.DefinitionParams{TextDocumentPositionParams: at})
+			from := ""
+			if len(got) == 1 {
+				path := got[0].URI.Filename()
+				from = fmt.Sprintf("%s/%s:%d", filepath.Base(filepath.Dir(path)), filepath.Base(path), got[0].Range.Start.Line)
+				if _, err := os.Stat(path); err != nil {
+					t.Error(err)
+				}
+			}
+			if err != nil || from != row.from {
+				t.Errorf("%q comes from %s %v", row.behind, from, err)
+			}
+			e.close()
 		}
-	}
-	for name, row := range map[string]struct{ file, text, want string }{
-		"use":         {"use.hcl", "use \"b\" {\n  sou|\n}\n", "source"},
-		"with":        {"use.hcl", "use \"b\" {\n  source = \"../base\"\n  with = {\n    zo|\n  }\n}\n", "zone"},
-		"alert":       {"alert.hcl", "alert \"a\" {\n  t|\n}\n", "to"},
-		"test":        {"a.test.hcl", "test \"t\" {\n  rec|\n}\n", "records"},
-		"test blocks": {"a.test.hcl", "test \"t\" {\n  exp|\n}\n", "expect"},
-		"outcome":     {"a.test.hcl", "test \"t\" {\n  outcome = \"|\"\n}\n", "parked"},
-		"top":         {"a.test.hcl", "te|\n", "test"},
-	} {
-		before, after, _ := strings.Cut(row.text, "|")
-		got := pipelines.Complete(filepath.Join(dir, "shop"), pipelines.Options{Catalog: shipped{}}, row.file, []byte(before+after), len(before))
-		if !slices.ContainsFunc(got, func(c pipelines.Candidate) bool { return c.Name == row.want }) {
-			t.Errorf("%s: %v", name, got)
+	})
+	t.Run("diagnostics", func(t *testing.T) {
+		for file, row := range map[string][3]string{
+			"orders.test.hcl": {"create = { name", "create = { nam", `Did you mean "name"?`},
+			"kopru.vars.hcl":  {"country", "contry", `Did you mean "country"?`},
+			"use.hcl":         {"zone", "zon", `Did you mean "zone"?`},
+		} {
+			e.edit(file, strings.Replace(besides[file], row[0], row[1], 1))
+			if p := e.wait(); len(p.Diagnostics) != 1 || !strings.Contains(p.Diagnostics[0].Message, row[2]) {
+				t.Errorf("%s: %+v", file, p.Diagnostics)
+			}
+			e.edit(file, besides[file])
+			if p := e.wait(); len(p.Diagnostics) > 0 {
+				t.Errorf("%s: %+v", file, p.Diagnostics)
+			}
+			e.close()
 		}
-	}
+	})
 }
 
 // TestLSP drives the language server as an editor does: over standard input and output, with texts that are not saved.
@@ -279,9 +373,15 @@ func (e *editor) format(t *testing.T) {
 
 func startEditor(t *testing.T) *editor {
 	t.Helper()
-	e := &editor{t: t, dir: t.TempDir(), told: make(chan *protocol.PublishDiagnosticsParams, 100)}
-	for name, text := range map[string]string{"main.hcl": "# nothing of it is saved yet\n", "t.ts": "export default (r) => r;\n"} {
-		if err := os.WriteFile(filepath.Join(e.dir, name), []byte(text), 0o644); err != nil {
+	e := &editor{t: t, dir: filepath.Join(t.TempDir(), "shop"), file: "main.hcl", told: make(chan *protocol.PublishDiagnosticsParams, 1000)}
+	files := maps.Clone(besides)
+	files["main.hcl"], files["t.ts"] = "# nothing of it is saved yet\n", "export default (r) => r;\n"
+	for name, text := range files {
+		path := filepath.Join(e.dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -322,7 +422,7 @@ func startEditor(t *testing.T) *editor {
 	return e
 }
 
-func (e *editor) uri() uri.URI { return uri.File(filepath.Join(e.dir, "main.hcl")) }
+func (e *editor) uri() uri.URI { return uri.File(filepath.Join(e.dir, e.file)) }
 
 // wait returns what the server says of the newest text.
 func (e *editor) wait() *protocol.PublishDiagnosticsParams {
@@ -356,6 +456,31 @@ func (e *editor) behind(t *testing.T, part string) protocol.TextDocumentPosition
 		t.Fatalf("%q is not there", part)
 	}
 	return e.at(before + part)
+}
+
+// edit opens another file, or changes its text when it is the one that is open.
+func (e *editor) edit(file, text string) {
+	e.t.Helper()
+	if file == e.file {
+		e.change(text)
+		return
+	}
+	e.file, e.text = file, text
+	e.version++
+	open := protocol.TextDocumentItem{URI: e.uri(), LanguageID: "hcl", Version: e.version, Text: text}
+	if err := e.server.DidOpen(context.Background(), &protocol.DidOpenTextDocumentParams{TextDocument: open}); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// close closes the file that edit opened, so that what is on the disk counts.
+func (e *editor) close() {
+	e.t.Helper()
+	err := e.server.DidClose(context.Background(), &protocol.DidCloseTextDocumentParams{TextDocument: protocol.TextDocumentIdentifier{URI: e.uri()}})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.file = ""
 }
 
 // change types a text.
