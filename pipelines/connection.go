@@ -26,8 +26,8 @@ func (l *loader) unknownConnector(name string, rng hcl.Range, err error) {
 		}
 		return m.GetSummary()
 	})
-	detail := fmt.Sprintf("No connector %q is installed (%v). Put its program kopru-connector-%s beside kopru, in $KOPRU_CONNECTORS "+
-		"or in the project's .kopru/connectors.", name, err, name)
+	detail := fmt.Sprintf("No connector %q is installed. Put its program kopru-connector-%s beside kopru, in $KOPRU_CONNECTORS or in the project's "+
+		".kopru/connectors.", name, name)
 	if len(known) > 0 {
 		detail += " Installed are: " + strings.Join(known, ", ") + "."
 	}
@@ -291,6 +291,9 @@ func (l *loader) connection(b *body) *Connection {
 	for _, c := range l.project.Connections {
 		if c.Address() == address {
 			return c
+		}
+		if c.Manifest == nil && c.Name == name { // its connector's name is wrong there, which was told
+			return nil
 		}
 		known = append(known, c.Address())
 	}

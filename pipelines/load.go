@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -288,7 +289,12 @@ func tooDeep(tokens hclsyntax.Tokens) (hcl.Range, bool) {
 // takeOver adds the parser's own diagnostics about a file. An attribute that stands twice does not keep the rest of the
 // file from being understood; every other mistake may.
 func (l *loader) takeOver(diags hcl.Diagnostics, name string) {
-	told := map[string]bool{}
+	told, last := map[string]bool{}, -1
+	for _, d := range diags {
+		if d.Summary == "Unclosed template interpolation sequence" {
+			told["Invalid multi-line string"] = true // which it makes it
+		}
+	}
 	for _, d := range fromHCL(diags) {
 		if d.Summary == "Attribute redefined" {
 			d.Code = "lang.duplicate"
@@ -299,6 +305,12 @@ func (l *loader) takeOver(diags hcl.Diagnostics, name string) {
 				continue
 			}
 			told[d.Summary] = true
+			if d.Subject != nil && d.Subject.Start.Byte == last { // what follows from it
+				continue
+			}
+			if d.Subject != nil {
+				last = d.Subject.Start.Byte
+			}
 			if told["Invalid character"] && d.Summary == "Invalid expression" {
 				continue // which the character makes it
 			}
@@ -309,6 +321,8 @@ func (l *loader) takeOver(diags hcl.Diagnostics, name string) {
 		l.add(d)
 	}
 }
+
+var method = regexp.MustCompile(`\.[a-zA-Z_]+$`)
 
 // slip knows what people write who think of another language.
 func slip(d diag.Diagnostic, text []byte) string {
@@ -323,6 +337,10 @@ func slip(d diag.Diagnostic, text []byte) string {
 	switch {
 	case bytes.HasPrefix(rest, []byte("=")) && (bytes.HasSuffix(before, []byte("==")) || bytes.HasSuffix(before, []byte("!="))):
 		return "Two values are compared with == or !=; there is no === here."
+	case bytes.HasSuffix(before, []byte(" if")):
+		return "A choice is written condition ? one : other."
+	case bytes.HasPrefix(rest, []byte("(")) && method.Match(before):
+		return "Values have no methods: write function(value), such as upper(record.name), and [for x in list : x.field] for each of a list."
 	case starts("="):
 		return "To compare two values, write ==."
 	case starts("and"), starts("or"), starts("not"):

@@ -68,6 +68,9 @@ func (l *loader) pairs(all []*Pipeline) {
 func (l *loader) bringTogether(name string, members []member) {
 	var kinds []string
 	for _, m := range members {
+		if m.Schema == nil || m.pipeline.Source == nil || m.pipeline.Source.Schema == nil {
+			return // what is wrong with it was told
+		}
 		for _, kind := range []string{m.writes(), m.reads()} {
 			about := kind == m.writes() || m.Link == nil // else the link says which record it is about
 			if kind != "" && about && !slices.Contains(kinds, kind) {

@@ -126,8 +126,14 @@ func (f *flow) step(block *hclsyntax.Block) {
 	if block.Type == "on_error" {
 		labels = nil
 	}
-	if !slices.Contains(stepTypes, block.Type) || !f.labels(block, labels) {
-		return // unknown ones were told by the pipeline's body
+	if !slices.Contains(stepTypes, block.Type) { // told by the pipeline's body; what names it is right
+		if len(block.Labels) == 1 {
+			f.name(block, nil)
+		}
+		return
+	}
+	if !f.labels(block, labels) {
+		return
 	}
 	if f.pipeline.Source == nil && block.Type != "source" && block.Type != "on_error" {
 		f.errorf(block.DefRange(), "lang.order", "A step before the source", "Steps run in the order of the text; the source comes first.")

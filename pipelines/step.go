@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/kopru-io/kopru/pipelines/diag"
 	"github.com/kopru-io/kopru/pipelines/expr"
 	"github.com/kopru-io/kopru/transforms"
 )
@@ -103,6 +104,16 @@ func (f *flow) transform(block *hclsyntax.Block) {
 func (f *flow) script(path string, budget transforms.Budget, rng hcl.Range) *transforms.Program {
 	program, diags := transforms.Load(f.project.Dir, path, budget, f.project.Templates...)
 	for _, d := range diags {
+		if d.Subject == nil && d.Code == "transform.import" && filepath.IsLocal(path) {
+			var known []string
+			for _, dir := range append([]string{f.project.Dir}, f.project.Templates...) {
+				for _, c := range scripts(dir) {
+					known = append(known, c.Name)
+				}
+			}
+			d.Summary, d.Detail = "There is no script \""+path+"\"", "It is looked for beside the pipelines, then in the templates that the project uses."
+			d.Suggest = diag.Closest(path, known)
+		}
 		if d.Subject == nil || !f.keepSource(d.Subject.Filename) {
 			d.Subject = rng.Ptr()
 		}

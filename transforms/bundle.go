@@ -224,7 +224,7 @@ func (b *bundler) inputs(metafile string) []string {
 func (b *bundler) diagnostics(severity diag.Severity, messages []api.Message) diag.List {
 	var list diag.List
 	for _, m := range messages {
-		d := diag.Diagnostic{Severity: severity, Code: "transform.syntax", Summary: m.Text, Detail: "Correct the script."}
+		d := diag.Diagnostic{Severity: severity, Code: "transform.syntax", Summary: m.Text, Detail: "Look here and just before it: a word is misspelt, or a bracket, a quote or a comma is missing or too many."}
 		if strings.HasPrefix(m.Text, "Could not ") {
 			d.Code = "transform.import"
 			d.Detail = `Imports are files and packages below the project's directory, and "` + stdImport + `". There is no Node.js here.`
@@ -241,7 +241,9 @@ func (b *bundler) diagnostics(severity diag.Severity, messages []api.Message) di
 		if l := m.Location; l != nil && l.Namespace != stdSpace {
 			column := len([]rune(l.LineText[:min(l.Column, len(l.LineText))])) + 1
 			d.Subject = b.subject(b.name(l.File), l.Line, column, max(1, l.Length))
-			d.Suggest = l.Suggestion
+			if d.Code == "transform.import" { // of mistakes in the text it is but what might stand there
+				d.Suggest = l.Suggestion
+			}
 		}
 		list = append(list, d)
 	}

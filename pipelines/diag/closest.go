@@ -18,6 +18,9 @@ func Closest(name string, candidates []string) string {
 		if strings.EqualFold(name, c) {
 			return c
 		}
+		if length > 3 && best == "" && strings.HasPrefix(c, name) { // cut short
+			best = c
+		}
 		if d := levenshtein.Distance(name, c, nil); d < distance && d < length {
 			best, distance = c, d
 		}

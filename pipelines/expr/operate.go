@@ -4,6 +4,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) (closure, *Shape) {
@@ -26,6 +27,12 @@ func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) (closure, *Shape) {
 	case e.Op == hclsyntax.OpEqual || e.Op == hclsyntax.OpNotEqual:
 		return equality(left, right, e.Op == hclsyntax.OpEqual), &Shape{Kind: Bool}
 	}
+	for _, side := range []hclsyntax.Expression{e.LHS, e.RHS} {
+		if e.Op == hclsyntax.OpAdd && isWord(side) {
+			c.errorf(e.SrcRange, "lang.wrong_type", "Texts are not added", `They are joined in one pair of quotes: "${one}${other}".`)
+			return constant(nil), nil
+		}
+	}
 	c.operand(leftShape, Number, l)
 	c.operand(rightShape, Number, r)
 	if test := tests[e.Op]; test != nil {
@@ -45,6 +52,19 @@ func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) (closure, *Shape) {
 	}
 	c.errorf(e.SrcRange, "lang.syntax", "Unsupported operator", "This operator can't be used here.")
 	return constant(nil), nil
+}
+
+// isWord tells whether an expression is a text that stands there and is not a number.
+func isWord(e hclsyntax.Expression) bool {
+	if template, ok := e.(*hclsyntax.TemplateExpr); !ok || !template.IsStringLiteral() {
+		return false
+	}
+	v, diags := e.Value(nil)
+	if diags.HasErrors() || v.Type() != cty.String {
+		return false
+	}
+	_, _, err := apd.NewFromString(v.AsString())
+	return err != nil
 }
 
 var tests = map[*hclsyntax.Operation]func(int) bool{

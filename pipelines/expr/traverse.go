@@ -119,10 +119,16 @@ func (c *compiler) unknownName(name string, rng hcl.Range) {
 		known = append(known, n)
 	}
 	slices.Sort(known)
+	meant := diag.Closest(name, known)
+	for _, root := range []string{"var", "local"} {
+		if s := c.env.Shapes[root]; s != nil && s.Fields[name] != nil {
+			meant = root + "." + name
+		}
+	}
 	c.diags = append(c.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_name", Summary: "Unknown name \"" + name + "\"",
 		Detail:  "Nothing of this name can be used here." + listed(" There are: ", known) + " A text stands in quotes.",
-		Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
+		Suggest: meant, Subject: rng.Ptr(),
 	})
 }
 
