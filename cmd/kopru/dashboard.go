@@ -9,6 +9,7 @@ import (
 	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
+	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
 	"github.com/kopru-io/kopru/plugins/host"
 )
 
@@ -39,6 +40,7 @@ func (s *server) dashboard(ctx context.Context) error {
 
 // room is what the dashboard works with.
 func (s *server) room() dashboard.Engine {
+	known := newLists(s.runner.Connections, s.project.log)
 	return dashboard.Engine{
 		Store: s.runner.Store, Runner: s.runner, Log: s.project.log, Version: version, Trigger: s.scheduler.Trigger,
 		Clean: s.project.secrets.clean, Connectors: s.project.host.Status,
@@ -53,12 +55,24 @@ func (s *server) room() dashboard.Engine {
 		Check: func(ctx context.Context, c *pipelines.Connection) dashboard.Checked {
 			return checkOne(ctx, s.project.host, c)
 		},
+		Questions: func(ctx context.Context, p *pipelines.Project, ask dashboard.Ask) dashboard.Questions {
+			options := known.ready
+			if ask == dashboard.AskAgain {
+				known.forget()
+			}
+			if ask != dashboard.AskNobody {
+				options = func(of shipped.List) []dashboard.Option { return known.options(ctx, p, of) }
+			}
+			out := dashboard.Questions{List: questions(p, options)}
+			out.Since, out.Lacking = known.answered()
+			return out
+		},
 		Try: func(ctx context.Context, settings []byte) (*pipelines.Project, diag.List, error) {
 			opts, err := s.options()
 			if err != nil {
 				return nil, nil, err
 			}
-			opts.Catalog, opts.Standard = catalog{ctx, s.project.host}, settings
+			opts.Catalog, opts.Standard, opts.Secret = catalog{ctx, s.project.host}, settings, s.secrets(s.project.dir)
 			p, diags := pipelines.Load(s.project.dir, opts)
 			return p, diags, nil
 		},

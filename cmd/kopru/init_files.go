@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,7 +21,6 @@ import (
 	"github.com/kopru-io/kopru/pipelines/expr"
 	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
 	"github.com/kopru-io/kopru/plugins/protocol"
-	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // readAnswers reads a file of lines such as flows = ["orders"]. Credentials may be env("NAME").
@@ -121,23 +120,11 @@ type typed string
 
 // of is the text as it is for a setting that is a text, else an expression.
 func (t typed) of(s *setting) any {
-	text := string(t)
-	if s.Type == "string" {
-		return text
-	}
-	e, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
-	if diags.HasErrors() || len(e.Variables()) > 0 {
-		return text
-	}
-	v, diags := e.Value(nil)
-	if diags.HasErrors() {
-		return text
-	}
-	out, err := expr.FromCty(v)
+	v, err := pipelines.ReadValue(s.Type, string(t))
 	if err != nil {
-		return text
+		return string(t)
 	}
-	return out
+	return v
 }
 
 // credential is something that connections.hcl takes from the environment.
@@ -160,13 +147,11 @@ type setting struct {
 	flows   map[string]string // what they do
 }
 
-// concerns tells whether a setting means something to one of the flows. Those of one flow stand in its file.
+// concerns tells whether a setting means something to one of the flows.
 func (s *setting) concerns(flows []any) bool {
-	file := path.Base(s.Range.Filename)
-	return file == "variables.hcl" || slices.Contains(flows, any(strings.TrimSuffix(file, ".hcl")))
+	flow := flowOf(s.Variable)
+	return flow == "" || slices.Contains(flows, any(flow))
 }
-
-var flowName = regexp.MustCompile(`contains\(var\.flows, "(\w+)"\)`)
 
 // settingsOf are the project's variables, with their values.
 func settingsOf(p *project) (map[string]*setting, error) {
@@ -178,14 +163,8 @@ func settingsOf(p *project) (map[string]*setting, error) {
 	if flows == nil {
 		return nil, errors.New("the project has no variable \"flows\", so it is not one that kopru init made")
 	}
-	flows.flows = map[string]string{}
-	for _, text := range p.Files {
-		for _, m := range flowName.FindAllSubmatch(text, -1) {
-			flows.allowed = append(flows.allowed, string(m[1]))
-		}
-	}
-	slices.Sort(flows.allowed)
-	flows.allowed = slices.Compact(flows.allowed)
+	flows.flows = flowsOf(p.Project)
+	flows.allowed = slices.Sorted(maps.Keys(flows.flows))
 	return out, nil
 }
 
@@ -263,11 +242,6 @@ func (f *settingsFile) save() error {
 	return pipelines.ReplaceFile(f.path, hclwrite.Format(f.file.Bytes()), 0o644)
 }
 
-func (f *settingsFile) clone() *settingsFile {
-	file, _ := hclwrite.ParseConfig(f.file.Bytes(), f.path, hcl.InitialPos) // it was parsed before
-	return &settingsFile{f.path, file}
-}
-
 // connectionsOfBridge is the text of the bridge's file of connections.
 func connectionsOfBridge() []byte {
 	text, err := shipped.Files.ReadFile("connections.hcl")
@@ -275,48 +249,6 @@ func connectionsOfBridge() []byte {
 		panic(err) // it is embedded
 	}
 	return text
-}
-
-// setSetting writes an answer down, unless it says what holds anyway.
-func (f *settingsFile) setSetting(s *setting, v any) {
-	body := f.file.Body()
-	there := body.GetAttribute(s.name) != nil
-	if record.Equal(s.value, v) {
-		return
-	}
-	if !there {
-		body.AppendNewline()
-		if s.about != "" {
-			body.AppendUnstructuredTokens(hclwrite.Tokens{{Type: hclsyntax.TokenComment, Bytes: []byte("# " + s.about + "\n")}})
-		}
-	}
-	body.SetAttributeValue(s.name, toCty(v))
-}
-
-func toCty(v any) cty.Value {
-	switch v := v.(type) {
-	case string:
-		return cty.StringVal(v)
-	case bool:
-		return cty.BoolVal(v)
-	case record.Number:
-		if n, err := cty.ParseNumberVal(string(v)); err == nil {
-			return n
-		}
-	case []any:
-		items := make([]cty.Value, len(v))
-		for i, item := range v {
-			items[i] = toCty(item)
-		}
-		return cty.TupleVal(items)
-	case map[string]any:
-		fields := map[string]cty.Value{}
-		for k, item := range v {
-			fields[k] = toCty(item)
-		}
-		return cty.ObjectVal(fields)
-	}
-	return cty.NullVal(cty.DynamicPseudoType)
 }
 
 var fromEnvironment = regexp.MustCompile(`^env\("(\w+)"(?:, "([^"]*)")?\)$`)

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/diag"
 	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
-	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 )
 
@@ -29,23 +30,41 @@ func (w *wizard) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file, err := openSettings(filepath.Join(w.dir, pipelines.DefaultVarFile), []byte("# The settings of this merchant, where they differ from the bridge's.\n"))
+	path := filepath.Join(w.dir, pipelines.DefaultVarFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = []byte("# The settings of this merchant, where they differ from the bridge's.\n"), nil
+	}
 	if err != nil {
 		return err
 	}
-	sheet := &sheet{wizard: w, settings: settings, file: file, lists: &lists{ctx: ctx, p: p, known: map[shipped.List][]option{}}}
+	file, err := pipelines.ReadVarFile(text)
+	if err != nil {
+		return err
+	}
+	known := newLists(run.NewConnections(run.FromHost(p.host)), p.log)
+	sheet := &sheet{wizard: w, settings: settings, file: file, options: func(of shipped.List) []dashboard.Option {
+		return known.options(ctx, p.Project, of)
+	}}
 	if err := sheet.fill(); err != nil {
 		return err
 	}
-	return file.save()
+	return pipelines.ReplaceFile(path, file.Bytes(), 0o644)
 }
 
 // sheet is the settings while they are answered.
 type sheet struct {
 	*wizard
 	settings map[string]*setting
-	file     *settingsFile
-	lists    *lists
+	file     *pipelines.VarFile
+	options  optionsOf
+}
+
+// set writes an answer down, unless it says what holds anyway.
+func (s *sheet) set(file *pipelines.VarFile, one *setting, v any) {
+	if !record.Equal(one.value, v) {
+		file.Set(one.name, one.about, v)
+	}
 }
 
 func (s *sheet) fill() error {
@@ -61,13 +80,13 @@ func (s *sheet) fill() error {
 		if err := s.judge(one, v); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		s.file.setSetting(one, v)
+		s.set(s.file, one, v)
 	}
 	flows, err := s.flows(s.settings["flows"])
 	if err != nil {
 		return err
 	}
-	s.file.setSetting(s.settings["flows"], flows)
+	s.set(s.file, s.settings["flows"], flows)
 	for _, choice := range shipped.Choices {
 		one := s.settings[choice.Setting]
 		if one == nil || !one.concerns(flows) {
@@ -80,21 +99,21 @@ func (s *sheet) fill() error {
 		if err != nil {
 			return err
 		}
-		s.file.setSetting(one, value)
+		s.set(s.file, one, value)
 	}
 	return nil
 }
 
 // judge says what is wrong with a setting, by the project's own rules.
 func (s *sheet) judge(one *setting, v any) error {
-	opts, err := s.options()
+	opts, err := s.cli.options()
 	if err != nil {
 		return err
 	}
 	opts.Detached = true
-	tried := s.file.clone()
-	tried.setSetting(one, v)
-	opts.Standard = tried.file.Bytes()
+	tried := s.file.Clone()
+	s.set(tried, one, v)
+	opts.Standard = tried.Bytes()
 	_, diags := pipelines.VariablesOf(s.dir, opts)
 	for _, d := range diags {
 		if d.Severity == diag.Error && d.Code == "var.invalid" && strings.Contains(d.Summary, `"`+one.name+`"`) {
@@ -116,7 +135,11 @@ func (s *sheet) flows(one *setting) ([]any, error) {
 	if chosen == nil {
 		var options []option
 		for _, name := range one.allowed {
-			options = append(options, option{name, name + one.flows[name]})
+			label := name
+			if about := one.flows[name]; about != "" {
+				label += " · " + about
+			}
+			options = append(options, option{name, label})
 		}
 		var err error
 		if chosen, err = s.ask.several("What is to be kept in step?", one.about, options, texts(one.value)); err != nil {
@@ -135,13 +158,10 @@ func (s *sheet) flows(one *setting) ([]any, error) {
 
 // answer asks for one setting, or for the value of each key of one that is a map.
 func (s *sheet) answer(one *setting, c shipped.Choice) (any, error) {
-	keys := s.lists.options(c.Keys)
-	for _, k := range c.Of {
-		keys = append(keys, option{k, k})
-	}
-	if !c.IsMap() {
+	q := question(c, s.options)
+	if !q.Map {
 		current := textOf(one.value)
-		answer, err := s.oneOf(one.name, one.about, s.values(c), current, func(answer string) error { return s.judge(one, typed(answer).of(one)) })
+		answer, err := s.oneOf(one.name, one.about, q.Values, current, func(answer string) error { return s.judge(one, typed(answer).of(one)) })
 		return typed(answer).of(one), err
 	}
 	current, _ := one.value.(map[string]any)
@@ -149,17 +169,17 @@ func (s *sheet) answer(one *setting, c shipped.Choice) (any, error) {
 	if out == nil {
 		out = map[string]any{}
 	}
-	for _, key := range keys {
+	for _, key := range q.Keys {
 		with := func(answer string) map[string]any {
 			next := maps.Clone(out)
 			if answer == "" {
-				delete(next, key.value)
+				delete(next, key.Value)
 			} else {
-				next[key.value] = answer
+				next[key.Value] = answer
 			}
 			return next
 		}
-		answer, err := s.oneOf(one.name+" of "+key.label, one.about, s.values(c), textOf(out[key.value]), func(answer string) error { return s.judge(one, with(answer)) })
+		answer, err := s.oneOf(one.name+" of "+key.Label, one.about, q.Values, textOf(out[key.Value]), func(answer string) error { return s.judge(one, with(answer)) })
 		if err != nil {
 			return nil, err
 		}
@@ -168,99 +188,22 @@ func (s *sheet) answer(one *setting, c shipped.Choice) (any, error) {
 	return out, nil
 }
 
-// values are what a setting may be: what is the same everywhere, else what the system knows.
-func (s *sheet) values(c shipped.Choice) []option {
-	if c.Among == nil {
-		return s.lists.options(c.Values)
-	}
-	out := make([]option, len(c.Among))
-	for i, v := range c.Among {
-		out[i] = option{v, v}
-	}
-	return out
-}
-
 // oneOf offers what is known, none, and what stands there now; a text can be typed where nothing is known.
-func (s *sheet) oneOf(title, about string, known []option, current string, valid validity) (string, error) {
+func (s *sheet) oneOf(title, about string, known []dashboard.Option, current string, valid validity) (string, error) {
 	if len(known) == 0 {
 		return s.ask.input(title, about, current, false, valid)
 	}
-	options := slices.Clone(known)
-	if current != "" && !slices.ContainsFunc(known, func(o option) bool { return o.value == current }) {
+	var options []option
+	for _, o := range known {
+		options = append(options, option{o.Value, o.Label})
+	}
+	if current != "" && !slices.ContainsFunc(known, func(o dashboard.Option) bool { return o.Value == current }) {
 		options = append(options, option{current, current + " · not known there"})
 	}
 	if valid.of("") == nil {
 		options = append(options, option{"", "none"})
 	}
 	return s.ask.choose(title, about, options, current, valid)
-}
-
-// lists asks the systems for what settings may be, each list once.
-type lists struct {
-	ctx   context.Context
-	p     *project
-	known map[shipped.List][]option
-}
-
-const longestList = 500 // more can't be chosen from
-
-// options is a list's records; none when the system does not give it.
-func (l *lists) options(of shipped.List) []option {
-	if of == (shipped.List{}) {
-		return nil
-	}
-	if known, ok := l.known[of]; ok {
-		return known
-	}
-	options, err := l.read(of)
-	if err != nil {
-		l.p.log.Warn("the system does not give its list", "entity", of.Entity, "reason", err)
-	}
-	l.known[of] = options
-	return options
-}
-
-func (l *lists) read(of shipped.List) ([]option, error) {
-	i := slices.IndexFunc(l.p.Connections, func(c *pipelines.Connection) bool { return c.Address() == of.Connection })
-	if i < 0 {
-		return nil, fmt.Errorf("there is no connection %s", of.Connection)
-	}
-	def := l.p.Connections[i]
-	conn, err := l.p.host.Connect(l.ctx, run.Target(def))
-	if err != nil {
-		return nil, err
-	}
-	stream, err := conn.Read(l.ctx, &protocol.ReadStart{Entity: of.Entity, Options: []byte("{}"), BatchSize: 100})
-	if err != nil {
-		return nil, err
-	}
-	defer stream.Close() //nolint:errcheck // what was read is enough
-	var out []option
-	for len(out) < longestList {
-		b, err := stream.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return out, err
-		}
-		for _, r := range b.GetRecords() {
-			doc, err := record.DecodeObject(r.GetPayload())
-			if err != nil {
-				return out, err
-			}
-			key, label := textOf(doc[of.Key]), textOf(doc[of.Label])
-			known := slices.ContainsFunc(out, func(o option) bool { return o.value == key })
-			if key == "" || known || doc["active"] == false || doc["enabled"] == false {
-				continue
-			}
-			if label != "" {
-				label = " · " + label
-			}
-			out = append(out, option{key, key + label})
-		}
-	}
-	return out, nil
 }
 
 func textOf(v any) string {

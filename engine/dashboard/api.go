@@ -120,6 +120,12 @@ type (
 			Value *string `json:"value" nullable:"true" doc:"null puts the default in force"`
 		}
 	}
+	changesOf struct {
+		Body struct {
+			Changes Changes `json:"changes" doc:"values by setting; null puts the default in force"`
+			Seen    string  `json:"seen,omitempty" doc:"of the preview: it is refused when the file has changed since"`
+		}
+	}
 	auditOf struct {
 		Before int64 `query:"before"`
 		Limit  int   `query:"limit" default:"100" minimum:"1" maximum:"1000"`
@@ -180,7 +186,15 @@ func (r *room) api(mux *http.ServeMux) {
 		func(context.Context, *nothing) ([]VariableLine, error) { return r.settings(), nil })
 	register(r, api, operation{"set", http.MethodPut, "/api/v1/settings/{name}", "Change a variable in the settings file", "settings"},
 		func(ctx context.Context, in *settingOf) (done, error) {
-			return done{true}, r.change(ctx, map[string]*string{in.Name: in.Body.Value})
+			return done{true}, r.change(ctx, Changes{in.Name: in.Body.Value}, "")
+		})
+	register(r, api, operation{"questions", get, "/api/v1/questions", "The settings that people are asked for, with what the systems know", "settings"},
+		func(ctx context.Context, _ *nothing) (Questions, error) { return r.questions(ctx, AskSystems) })
+	register(r, api, operation{"preview", post, "/api/v1/settings/preview", "What changes would make of the settings file; writes nothing", "settings"},
+		func(ctx context.Context, in *changesOf) (*Preview, error) { return r.preview(ctx, in.Body.Changes) })
+	register(r, api, operation{"change", post, "/api/v1/settings", "Change variables in the settings file", "settings"},
+		func(ctx context.Context, in *changesOf) (done, error) {
+			return done{true}, r.change(ctx, in.Body.Changes, in.Body.Seen)
 		})
 	register(r, api, operation{"audit", get, "/api/v1/audit", "Who did what, newest first", "settings"},
 		func(ctx context.Context, in *auditOf) ([]DeedLine, error) { return r.deeds(ctx, in.Before, in.Limit) })

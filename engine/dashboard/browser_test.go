@@ -211,23 +211,45 @@ func TestOperatorMendsARecord(t *testing.T) {
 	b.shows("Nothing needs you")
 }
 
-// TestAdminChangesASetting changes a setting through its form, first to what is not allowed.
+// TestAdminChangesASetting changes settings in the form, first to what is not allowed: that is told at the field while
+// it is filled in, and what is right is planned, shown as it will stand in the file, and written.
 func TestAdminChangesASetting(t *testing.T) {
 	s := newShop(t)
+	s.books.order("A-9", `"total":1,"email":"ada@example.test"`)
 	b := newBrowser(t, s)
 	b.open("/settings")
-	b.enter("#v-shop", "")
-	b.do(chromedp.Click(`form[action="/settings/shop"] button`))
-	b.shows("A shop has a name.")
-	b.enter("#v-shop", "Köprü & Sons")
-	b.do(chromedp.Click(`form[action="/settings/shop"] button`))
-	b.shows("Saved.")
-	b.open("/settings")
+	b.do(chromedp.WaitReady(`select[name="entry.vat.21"]`)) // the systems were asked
+	change := func(selector, value string) {
+		t.Helper()
+		b.enter(selector, value)
+		evaluate[bool](b, fmt.Sprintf(`document.querySelector(%q).dispatchEvent(new Event("change", { bubbles: true }))`, selector))
+	}
+	evaluate[bool](b, `document.querySelector("details.part").open = true`)
+	change("#v-shop", "")
+	b.do(chromedp.WaitReady(`#v-shop[aria-invalid="true"]`))
+	if got := evaluate[string](b, `document.querySelector("#wrong-shop").innerText`); !strings.HasPrefix(got, "A shop has a name.") {
+		t.Errorf("at the field stands %q", got)
+	}
+	b.judge("a form with a mistake")
+	change("#v-shop", "Köprü & Sons")
+	b.shows(`shop = "Köprü & Sons"`)
+	change(`select[name="entry.vat.21"]`, "03")
+	b.shows(`"21" = "03"`)
+	b.judge("a form with changes")
+	b.press("Plan")
+	b.shows("Köprü & Sons")
+	b.do(chromedp.WaitReady("#planned .card"))
+	b.press("Write it")
+	b.shows("Written.")
 	if got := evaluate[string](b, `document.querySelector("#v-shop").value`); got != "Köprü & Sons" {
 		t.Errorf("the form shows %q", got)
 	}
-	if text, _ := os.ReadFile(filepath.Join(s.dir, "kopru.vars.hcl")); string(text) != "shop = \"Köprü & Sons\"\n" {
+	const want = "# Name of the shop, as the books show it\nshop = \"Köprü & Sons\"\n\n# VAT rate → code\nvat = {\n  \"21\" = \"03\"\n}\n"
+	if text, _ := os.ReadFile(filepath.Join(s.dir, "kopru.vars.hcl")); string(text) != want {
 		t.Errorf("%s", text)
+	}
+	if len(s.books.sales) != 0 {
+		t.Error("a plan wrote")
 	}
 }
 

@@ -46,6 +46,42 @@ type Problem struct {
 	Warning bool   `json:"warning,omitempty"`
 }
 
+// Ask says whether the systems are asked for what settings may be.
+type Ask int
+
+// Whom to ask.
+const (
+	AskNobody Ask = iota // what is known is shown
+	AskSystems
+	AskAgain // also for what is known
+)
+
+// Questions are settings with what they may be.
+type Questions struct {
+	List    []Question `json:"questions" nullable:"false"`
+	Since   time.Time  `json:"since,omitzero" doc:"when the systems were asked; left out when they were not"`
+	Lacking []string   `json:"lacking,omitempty" doc:"lists that the systems did not give"`
+}
+
+// Question is a setting that a person is asked for: one of the values, several of them, a value for each of the keys,
+// or a text where nothing is known.
+type Question struct {
+	Setting string   `json:"setting"`
+	Part    string   `json:"part" doc:"what it is about"`
+	Flow    string   `json:"flow,omitempty" doc:"the flow that it is of"`
+	Several bool     `json:"several,omitempty"`
+	Map     bool     `json:"map,omitempty"`
+	Keys    []Option `json:"keys,omitempty"`
+	Values  []Option `json:"values,omitempty"`
+}
+
+// Option is one of several answers.
+type Option struct {
+	Value string `json:"value"`
+	Label string `json:"label"`
+	About string `json:"about,omitempty"`
+}
+
 // Engine is what the dashboard shows and works with.
 type Engine struct {
 	Store      *state.Store
@@ -56,8 +92,10 @@ type Engine struct {
 	Trigger    func(ctx context.Context, pipeline string) error
 	Check      func(ctx context.Context, c *pipelines.Connection) Checked
 	// Try loads the project as it would be with these settings in place of those in the standard file.
-	Try   func(ctx context.Context, settings []byte) (*pipelines.Project, diag.List, error)
-	Clean func(text string) string // takes secrets out
+	Try func(ctx context.Context, settings []byte) (*pipelines.Project, diag.List, error)
+	// Questions are what the project's settings are asked for with, nil = there are none.
+	Questions func(ctx context.Context, p *pipelines.Project, ask Ask) Questions
+	Clean     func(text string) string // takes secrets out
 
 	Connectors func() []host.Status // the connector processes of this node
 	Metrics    http.Handler         // nil = there are none

@@ -2,9 +2,12 @@ package dashboard_test
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -129,7 +132,65 @@ func TestSettingIsChanged(t *testing.T) {
 	if list[0].From != "default" || list[0].Value != "Corner Shop" || list[1].Value != "2" || list[1].From != "file" {
 		t.Errorf("%+v", list)
 	}
-	contains(t, s.post("/settings/shop", "value=", http.StatusOK), "A shop has a name.", "Nothing was changed.")
+}
+
+// TestSettingsForm fills in the form as a browser without scripts does: look, write, and a file that somebody else
+// changes meanwhile.
+func TestSettingsForm(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	file := filepath.Join(s.dir, "kopru.vars.hcl")
+	s.write("kopru.vars.hcl", "# the owner's words\nshop = \"Old\"\nvat = {\n  \"9\" = \"02\" # low\n}\n")
+	page := s.get("/settings")
+	contains(t, page, `name="value.shop" value="Old"`, "The systems are asked", `name="was.vat" value="{ &#34;9&#34; = &#34;02&#34; }"`, "no list of •••")
+	page = s.get("/settings?ask=1")
+	contains(t, page, `name="entry.vat.21"`, "03 · High", `<option value="02" selected>`)
+	form := func(fields ...string) string {
+		v := url.Values{"was.shop": {"Old"}, "value.shop": {"Old"}, "was.copies": {"1"}, "value.copies": {"1"}, "was.vat": {`{ "9" = "02" }`}, "kind.vat": {"map"}}
+		for i := 0; i < len(fields); i += 2 {
+			v.Set(fields[i], fields[i+1])
+		}
+		return v.Encode()
+	}
+	contains(t, s.post("/settings/preview", form(), http.StatusOK), "Nothing is changed yet")
+	wrong := s.post("/settings/preview", form("value.shop", "", "value.copies", "many"), http.StatusOK)
+	contains(t, wrong, "be written yet", `data-wrong="copies"`, `id="v-copies" name="value.copies" value="many"`)
+	wrong = s.post("/settings/preview", form("value.shop", ""), http.StatusOK)
+	contains(t, wrong, `data-wrong="shop" data-text="A shop has a name.`, `aria-invalid="true"`)
+	page = s.post("/settings/preview", form("value.shop", "New", "entry.vat.9", "02", "entry.vat.21", "03"), http.StatusOK)
+	contains(t, page, `<div class="removed">shop = &#34;Old&#34;`, `<div class="added">shop = &#34;New&#34;`)
+	hidden := regexp.MustCompile(`name="(changes|seen)" value="([^"]*)"`)
+	write := func(page string) string {
+		v := url.Values{}
+		for _, m := range hidden.FindAllStringSubmatch(page, -1) {
+			v.Set(m[1], html.UnescapeString(m[2]))
+		}
+		return v.Encode()
+	}
+	contains(t, s.post("/settings/plan", write(page)+"&pipeline=orders", http.StatusOK), "Nothing was written")
+	now, _ := os.ReadFile(file)
+	s.write("kopru.vars.hcl", string(now)+"copies = 3\n") // in an editor
+	page = s.post("/settings", write(page), http.StatusOK)
+	contains(t, page, "The file was changed meanwhile")
+	if got, _ := os.ReadFile(file); strings.Contains(string(got), "New") {
+		t.Errorf("it was written: %s", got)
+	}
+	s.post("/settings", write(page), http.StatusSeeOther)
+	const want = "# the owner's words\nshop = \"New\"\nvat = {\n  \"9\"  = \"02\" # low\n  \"21\" = \"03\"\n}\ncopies = 3\n"
+	if got, _ := os.ReadFile(file); string(got) != want {
+		t.Errorf("%s", got)
+	}
+	contains(t, s.get("/api/v1/audit"), `"setting"`, "shop = New")
+	page = s.post("/settings/preview", url.Values{"was.shop": {"New"}, "value.shop": {"New"}, "default.shop": {"1"}}.Encode(), http.StatusOK)
+	contains(t, page, `<div class="removed">shop = &#34;New&#34;`)
+	var p dashboard.Preview
+	into(t, s.post("/api/v1/settings/preview", `{"changes":{"copies":"x"}}`, http.StatusOK), &p)
+	if len(p.Problems) != 1 || p.Problems[0].Where != "copies" {
+		t.Errorf("%+v", p)
+	}
+	if status, answer, _ := s.ask(http.MethodPost, "/api/v1/settings", `{"changes":{"copies":"4"},"seen":"old"}`); status != http.StatusConflict {
+		t.Errorf("%d %s", status, answer)
+	}
 }
 
 // TestRoles lets people do what their role allows, and nobody in without a login once there are users.
@@ -160,6 +221,9 @@ func TestRoles(t *testing.T) {
 		{dashboard.Operator, "POST", "/api/v1/letters/replay", `{"ids":[1]}`},
 		{dashboard.Operator, "POST", "/api/v1/connections/fake.books/check", ""},
 		{dashboard.Admin, "PUT", "/api/v1/settings/copies", `{"value":"3"}`},
+		{dashboard.Admin, "POST", "/api/v1/settings", `{"changes":{"copies":"4"}}`},
+		{dashboard.Admin, "POST", "/api/v1/settings/preview", `{"changes":{"copies":"5"}}`},
+		{dashboard.Admin, "GET", "/api/v1/questions", ""},
 		{dashboard.Admin, "GET", "/api/v1/audit", ""},
 	} {
 		allowed := false

@@ -231,8 +231,7 @@ func (r *room) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /connections/{address}/check", r.get("checked", func(req *http.Request) (any, error) {
 		return r.check(req.Context(), req.PathValue("address"))
 	}))
-	mux.HandleFunc("GET /settings", r.get("settings", r.settingsPage))
-	mux.HandleFunc("POST /settings/{name}", r.get("setting", r.saveSetting))
+	r.settingsRoutes(mux)
 	mux.HandleFunc("GET /nodes", r.get("nodes", r.nodesPage))
 }
 
@@ -414,58 +413,4 @@ func (r *room) nodesPage(req *http.Request) (any, error) {
 	}
 	out.Deeds, err = r.deeds(ctx, 0, 50)
 	return out, err
-}
-
-// settingsGroup is the settings that one file declares.
-type settingsGroup struct {
-	File string
-	List []VariableLine
-}
-
-func (r *room) settingsPage(*http.Request) (any, error) {
-	var out []settingsGroup
-	for _, v := range r.settings() {
-		if len(out) == 0 || out[len(out)-1].File != v.File {
-			out = append(out, settingsGroup{File: v.File})
-		}
-		g := &out[len(out)-1]
-		g.List = append(g.List, v)
-	}
-	return out, nil
-}
-
-// saved is a setting after somebody has changed it, or tried to.
-type saved struct {
-	VariableLine
-	Done  bool
-	Wrong []Problem
-}
-
-func (r *room) saveSetting(req *http.Request) (any, error) {
-	name, value := req.PathValue("name"), req.PostFormValue("value")
-	given := &value
-	if req.PostFormValue("reset") != "" {
-		given = nil
-	}
-	err := r.change(req.Context(), map[string]*string{name: given})
-	var m *mistakes
-	if err != nil && !errors.As(err, &m) {
-		return nil, err
-	}
-	for _, v := range r.settings() {
-		if v.Name != name {
-			continue
-		}
-		out := &saved{VariableLine: v, Done: err == nil}
-		if m != nil {
-			out.Wrong = m.list
-		}
-		if out.Value = value; given == nil {
-			out.Value, out.From = v.Default, "default"
-		} else if out.Done {
-			out.From = "file"
-		}
-		return out, nil
-	}
-	return nil, notFound("There is no setting \"" + name + "\".")
 }

@@ -49,6 +49,12 @@ variable "copies" {
   default = 1
 }
 
+variable "vat" {
+  type        = map(string)
+  default     = {}
+  description = "VAT rate → code"
+}
+
 connection "fake" "till" {
   key = "hush-hush-secret"
 }
@@ -230,6 +236,7 @@ type shop struct {
 	connectors []host.Status
 
 	mu      sync.Mutex
+	asked   time.Time // the systems, what settings may be
 	number  int
 	stamp   time.Time
 	project *pipelines.Project
@@ -237,15 +244,16 @@ type shop struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	return newShopIn(t, t.TempDir())
+	dir := t.TempDir()
+	return newShopIn(t, dir, filepath.Join(dir, "state.db"))
 }
 
-func newShopIn(t *testing.T, dir string) *shop {
+func newShopIn(t *testing.T, dir, dsn string, keys ...state.Key) *shop {
 	t.Helper()
 	s := &shop{t: t, dir: dir, books: &books{}}
 	s.write("p.hcl", strings.ReplaceAll(projectText, "TODAY", today()))
 	var err error
-	if s.store, err = state.Open(t.Context(), filepath.Join(s.dir, "state.db")); err != nil {
+	if s.store, err = state.Open(t.Context(), dsn, keys...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.store.Close() })
@@ -268,6 +276,17 @@ func newShopIn(t *testing.T, dir string) *shop {
 		},
 		Check: func(context.Context, *pipelines.Connection) dashboard.Checked {
 			return dashboard.Checked{OK: true, Facts: []string{"It is open with " + hush}, Problems: []dashboard.Problem{}}
+		},
+		Questions: func(_ context.Context, _ *pipelines.Project, ask dashboard.Ask) dashboard.Questions {
+			q := dashboard.Question{Setting: "vat", Part: "VAT and revenue", Map: true}
+			if ask != dashboard.AskNobody {
+				s.asked = time.Now()
+			}
+			if !s.asked.IsZero() {
+				q.Keys = []dashboard.Option{{Value: "21", Label: "21"}, {Value: "9", Label: "9"}}
+				q.Values = []dashboard.Option{{Value: "03", Label: "03 · High"}, {Value: "02", Label: "02 · Low"}}
+			}
+			return dashboard.Questions{List: []dashboard.Question{q}, Since: s.asked, Lacking: []string{"no list of " + hush}}
 		},
 		Try: func(_ context.Context, settings []byte) (*pipelines.Project, diag.List, error) {
 			p, diags := s.load(settings)

@@ -341,7 +341,7 @@ func plain(v any) string {
 	if text, ok := v.(string); ok {
 		return text
 	}
-	return scalar(v)
+	return pipelines.WriteValue(v)
 }
 
 // NodeLine is a process that runs pipelines.

@@ -22,6 +22,7 @@ type List struct {
 // typed. With Keys or Of, the setting is a map, and these are its keys.
 type Choice struct {
 	Setting string
+	Part    string // what it is about, as a heading
 	Among   []string
 	Values  List
 	Keys    List
@@ -33,35 +34,35 @@ func (c Choice) IsMap() bool { return c.Keys != (List{}) || c.Of != nil }
 
 // Choices are the settings that kopru init asks for, in its order. Those of a flow that is not wanted are left out.
 var Choices = []Choice{
-	{Setting: "order_form", Among: []string{"sales_order", "invoice", "invoiced_order"}},
-	{Setting: "orders_start"},
-	{Setting: "employee_number", Values: till("employee", "employeeNumber", "name")},
-	{Setting: "order_type", Values: books("order_type", "orderType", "description")},
-	{Setting: "return_order_type", Values: books("order_type", "orderType", "description")},
-	{Setting: "quote_order_type", Values: books("order_type", "orderType", "description")},
-	{Setting: "vat_categories", Keys: vatRates, Values: books("vat_category", "vatCategoryId", "description")},
-	{Setting: "vat_zone", Values: books("vat_zone", "id", "description")},
-	{Setting: "revenue_accounts", Of: []string{"domestic", "eu", "outside"}, Values: accounts},
-	{Setting: "default_debtor"},
-	{Setting: "customer_class_person", Values: books("customer_class", "id", "description")},
-	{Setting: "customer_class_company", Values: books("customer_class", "id", "description")},
-	{Setting: "credit_terms", Values: books("credit_terms", "termsId", "description")},
-	{Setting: "branches", Keys: till("branch", "branchNumber", "branchName"), Values: books("branch", "number", "name")},
+	{Setting: "order_form", Part: "Orders", Among: []string{"sales_order", "invoice", "invoiced_order"}},
+	{Setting: "orders_start", Part: "Orders"},
+	{Setting: "employee_number", Part: "Orders", Values: till("employee", "employeeNumber", "name")},
+	{Setting: "order_type", Part: "Orders", Values: books("order_type", "orderType", "description")},
+	{Setting: "return_order_type", Part: "Orders", Values: books("order_type", "orderType", "description")},
+	{Setting: "quote_order_type", Part: "Orders", Values: books("order_type", "orderType", "description")},
+	{Setting: "vat_categories", Part: "VAT and revenue", Keys: vatRates, Values: books("vat_category", "vatCategoryId", "description")},
+	{Setting: "vat_zone", Part: "VAT and revenue", Values: books("vat_zone", "id", "description")},
+	{Setting: "revenue_accounts", Part: "VAT and revenue", Of: []string{"domestic", "eu", "outside"}, Values: accounts},
+	{Setting: "default_debtor", Part: "Customers"},
+	{Setting: "customer_class_person", Part: "Customers", Values: books("customer_class", "id", "description")},
+	{Setting: "customer_class_company", Part: "Customers", Values: books("customer_class", "id", "description")},
+	{Setting: "credit_terms", Part: "Customers", Values: books("credit_terms", "termsId", "description")},
+	{Setting: "branches", Part: "Branches, deliveries and payments", Keys: till("branch", "branchNumber", "branchName"), Values: books("branch", "number", "name")},
 	{
-		Setting: "delivery_methods",
+		Setting: "delivery_methods", Part: "Branches, deliveries and payments",
 		Keys:    till("delivery_method", "deliveryMethod", "description"), Values: books("carrier", "carrierId", "carrierDescription"),
 	},
-	{Setting: "payment_methods", Keys: payments, Values: books("payment_method", "paymentMethodID", "description")},
-	{Setting: "missing_item", Among: []string{"park", "create", "fallback"}},
-	{Setting: "item_class", Values: books("item_class", "id", "description")},
-	{Setting: "warehouse", Values: books("warehouse", "warehouseID", "description")},
+	{Setting: "payment_methods", Part: "Branches, deliveries and payments", Keys: payments, Values: books("payment_method", "paymentMethodID", "description")},
+	{Setting: "missing_item", Part: "Products", Among: []string{"park", "create", "fallback"}},
+	{Setting: "item_class", Part: "Products", Values: books("item_class", "id", "description")},
+	{Setting: "warehouse", Part: "Products", Values: books("warehouse", "warehouseID", "description")},
 	{
-		Setting: "vat_codes",
+		Setting: "vat_codes", Part: "Products",
 		Keys:    books("vat_category", "vatCategoryId", "description"), Values: till("vat_group", "vatCode", "vatPercentage"),
 	},
-	{Setting: "receipts_start"},
-	{Setting: "receipt_revenue_accounts", Keys: vatRates, Values: accounts},
-	{Setting: "receipt_payment_accounts", Keys: payments, Values: accounts},
+	{Setting: "receipts_start", Part: "Receipts"},
+	{Setting: "receipt_revenue_accounts", Part: "Receipts", Keys: vatRates, Values: accounts},
+	{Setting: "receipt_payment_accounts", Part: "Receipts", Keys: payments, Values: accounts},
 }
 
 var (

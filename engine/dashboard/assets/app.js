@@ -164,7 +164,42 @@
     pressed = e.key;
   });
 
-  const settle = () => { tellTimes(); drawAll(); };
+  // ---- settings: what is wrong stands at its field, and what belongs to flows that are not ticked is out of the way
+
+  const tellWrong = () => {
+    const preview = document.getElementById("preview");
+    if (!preview) return;
+    for (const place of document.querySelectorAll(".setting .wrong")) {
+      const name = place.id.slice("wrong-".length);
+      const wrong = preview.querySelector(`[data-wrong="${CSS.escape(name)}"]`);
+      place.textContent = wrong?.dataset.text ?? "";
+      const field = document.getElementById("v-" + name);
+      if (wrong) field?.setAttribute("aria-invalid", "true"); else field?.removeAttribute("aria-invalid");
+    }
+  };
+  const showFlows = () => {
+    const boxes = [...document.querySelectorAll("input[data-shows]")];
+    if (!boxes.length) return;
+    const on = new Set(boxes.filter((b) => b.checked).map((b) => b.dataset.shows));
+    for (const el of document.querySelectorAll("[data-flow]")) el.toggleAttribute("data-off", !on.has(el.dataset.flow));
+    for (const part of document.querySelectorAll(".part")) {
+      const fields = [...part.querySelectorAll(".setting")];
+      part.toggleAttribute("data-off", fields.length > 0 && fields.every((f) => f.hasAttribute("data-off")));
+    }
+  };
+  document.addEventListener("change", (e) => { if (e.target.matches("[data-shows]")) showFlows(); });
+  document.addEventListener("click", (e) => { // a mistake's link leads into a part that may be folded
+    const link = e.target.closest('#preview a[href^="#v-"]');
+    const field = link && document.getElementById(link.hash.slice(1));
+    if (!field) return;
+    e.preventDefault();
+    const folded = field.closest("details");
+    if (folded) folded.open = true;
+    field.scrollIntoView({ block: "center" });
+    field.focus();
+  });
+
+  const settle = () => { tellTimes(); drawAll(); tellWrong(); showFlows(); };
   document.addEventListener("htmx:after:swap", settle);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   let resizing = null;
