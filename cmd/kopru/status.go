@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/kopru-io/kopru/engine/dashboard"
 )
@@ -102,12 +106,16 @@ func (c *cli) looker(ctx context.Context, args []string) (look func(context.Cont
 	return look, func() { _ = store.Close(); p.close() }, nil
 }
 
-// clean moves to the terminal's upper left corner and clears what is below.
-const clean = "\x1b[H\x1b[J"
-
 func (c *cli) top(ctx context.Context, look func(context.Context) (*statusView, error), every time.Duration, times int) error {
+	show := &screen{out: c.out}
+	if f, ok := c.out.(*os.File); ok && !c.json && isatty.IsTerminal(f.Fd()) {
+		show.open(f)
+		defer show.close()
+	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	resized := time.NewTicker(250 * time.Millisecond)
+	defer resized.Stop()
 	before, at := map[string]int64{}, time.Time{}
 	for n := 1; ; n++ {
 		v, err := look(ctx)
@@ -124,39 +132,145 @@ func (c *cli) top(ctx context.Context, look func(context.Context) (*statusView, 
 			before[p.Name] = p.Today.Read
 		}
 		at = now
-		if err := c.redraw(v); err != nil || n == times {
+		if c.json {
+			err = json.NewEncoder(c.out).Encode(v)
+		} else {
+			err = show.draw(v, now, every)
+		}
+		if err != nil || n == times {
 			return err
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
+		for waiting := true; waiting; {
+			select {
+			case <-tick.C:
+				waiting = false
+			case <-resized.C:
+				if show.changed() {
+					if err := show.draw(v, now, every); err != nil {
+						return err
+					}
+				}
+			case <-ctx.Done():
+				return nil
+			}
 		}
 	}
 }
 
-// redraw shows a look in place of the last one, where there is a terminal.
-func (c *cli) redraw(v *statusView) error {
-	if c.json {
-		return json.NewEncoder(c.out).Encode(v)
+// screen shows one look in the place of the one before, where there is a terminal, else one after the other.
+type screen struct {
+	out           io.Writer
+	terminal      *os.File
+	width, height int
+	colour        bool
+}
+
+const (
+	screenOpen  = "\x1b[?1049h\x1b[?25l" // another screen, no cursor
+	screenClose = "\x1b[?25h\x1b[?1049l"
+)
+
+func (s *screen) open(f *os.File) {
+	s.terminal = f
+	s.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	fmt.Fprint(s.out, screenOpen)
+	s.changed()
+}
+
+func (s *screen) close() { fmt.Fprint(s.out, screenClose) }
+
+// changed tells whether the terminal has another size than before.
+func (s *screen) changed() bool {
+	if s.terminal == nil {
+		return false
 	}
+	width, height, err := term.GetSize(int(s.terminal.Fd())) //nolint:gosec // a file's number
+	if err != nil || width == s.width && height == s.height {
+		return false
+	}
+	s.width, s.height = width, height
+	return true
+}
+
+func (s *screen) draw(v *statusView, at time.Time, every time.Duration) error {
 	var b bytes.Buffer
-	if f, ok := c.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		b.WriteString(clean)
+	fmt.Fprintf(&b, "%s · %s", at.Format(time.TimeOnly), in(len(v.Pipelines), "pipeline", "pipelines"))
+	if v.Dead > 0 {
+		fmt.Fprintf(&b, " · %d dead", v.Dead)
 	}
-	fmt.Fprintf(&b, "%s\n\n", time.Now().Format(time.DateTime))
+	if v.Parked > 0 {
+		fmt.Fprintf(&b, " · %d parked", v.Parked)
+	}
+	if s.terminal != nil {
+		fmt.Fprintf(&b, " · every %s, Ctrl-C ends", every)
+	}
+	b.WriteString("\n\n")
 	if err := printStatus(&b, v); err != nil {
 		return err
 	}
-	_, err := b.WriteTo(c.out)
+	if s.terminal == nil {
+		b.WriteByte('\n')
+		_, err := b.WriteTo(s.out)
+		return err
+	}
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	if s.height > 2 && len(lines) > s.height {
+		lines = append(lines[:s.height-1], fmt.Sprintf("… %d lines more; make the terminal higher, or see kopru status", len(lines)-s.height+1))
+	}
+	var screen strings.Builder
+	screen.WriteString("\x1b[H")
+	for i, line := range lines {
+		if i > 0 {
+			screen.WriteString("\r\n")
+		}
+		if s.width > 0 {
+			line = ansi.Truncate(line, s.width, "…")
+		}
+		screen.WriteString(s.tint(line) + "\x1b[K")
+	}
+	screen.WriteString("\x1b[J")
+	_, err := io.WriteString(s.out, screen.String())
 	return err
+}
+
+func in(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+var (
+	stateColumn = regexp.MustCompile(`^(\S+\s+)(failing|attention|paused|waiting|well|new|open|down)\b`)
+	stateColour = map[string]string{"failing": "31", "down": "31", "attention": "33", "paused": "33", "waiting": "33", "well": "32", "open": "32"}
+	headColumns = regexp.MustCompile(`^[A-Z]+  +[A-Z ]+$`)
+)
+
+// tint colours how a pipeline or a connection is, and makes heads bold.
+func (s *screen) tint(line string) string {
+	if !s.colour {
+		return line
+	}
+	if headColumns.MatchString(line) {
+		return "\x1b[1m" + line + "\x1b[m"
+	}
+	m := stateColumn.FindStringSubmatch(line)
+	if m == nil || stateColour[m[2]] == "" {
+		return line
+	}
+	return m[1] + "\x1b[" + stateColour[m[2]] + "m" + m[2] + "\x1b[m" + line[len(m[0]):]
 }
 
 func printStatus(out io.Writer, v *statusView) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	head, rate := "", func(string) string { return "" }
-	if len(v.PerSecond) > 0 {
-		head, rate = "PER SECOND\t", func(name string) string { return fmt.Sprintf("%.1f\t", v.PerSecond[name]) }
+	if v.PerSecond != nil {
+		head, rate = "PER SECOND\t", func(name string) string {
+			if n, ok := v.PerSecond[name]; ok {
+				return fmt.Sprintf("%.1f\t", n)
+			}
+			return "–\t" // of one look there is none
+		}
 	}
 	fmt.Fprintf(w, "PIPELINE\tHEALTH\t%sBEHIND\tTODAY\tDEAD\tPARKED\tNEXT RUN\n", head)
 	for i := range v.Pipelines {

@@ -261,6 +261,7 @@ func (r *room) check(ctx context.Context, address string) (*Checked, error) {
 			p := &answer.Problems[i]
 			p.Summary, p.Detail = r.Clean(p.Summary), r.Clean(p.Detail)
 		}
+		r.tested.Store(address, &Tested{answer, r.now()})
 		return &answer, nil
 	}
 	return nil, notFound("There is no connection " + address + ".")

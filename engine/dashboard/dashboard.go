@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/kopru-io/kopru/engine/run"
@@ -109,6 +110,7 @@ type room struct {
 	pages  map[string]*pages // by language
 	tail   *tail
 	till   till
+	tested sync.Map      // *Tested by address
 	writes chan struct{} // one change of the settings at a time
 }
 

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
@@ -50,11 +52,27 @@ type Exchange struct {
 	TookMS   int64  `json:"took_ms"`
 }
 
+// waitsFor is what a record waits for, in words: item {"sku":"4711"} is item with sku 4711.
+func waitsFor(text string) string {
+	what, match, ok := strings.Cut(text, " {")
+	var fields map[string]any
+	if !ok || json.Unmarshal([]byte("{"+match), &fields) != nil {
+		return text
+	}
+	for i, name := range sortedKeys(fields) {
+		if what += ", "; i == 0 {
+			what = strings.TrimSuffix(what, ", ") + " with "
+		}
+		what += name + " " + fmt.Sprint(fields[name])
+	}
+	return what
+}
+
 // AsLetter is a letter as lists show it.
 func AsLetter(h state.Held) Letter {
 	return Letter{
 		ID: h.ID, Pipeline: h.Pipeline, Key: h.Key, Operation: h.Operation, Status: h.Status, Since: h.Since, Step: h.Step,
-		Code: h.Code, Class: h.Class, Message: h.Message, Remedy: diag.Explain(h.Code), WaitsFor: h.WaitsFor,
+		Code: h.Code, Class: h.Class, Message: h.Message, Remedy: diag.Explain(h.Code), WaitsFor: waitsFor(h.WaitsFor),
 		Attempts: h.Attempts, FirstAt: h.CreatedAt, LastAt: h.UpdatedAt, Run: h.Run, Version: h.Version,
 		Queued: !h.QueuedAt.IsZero(), Reason: h.Reason,
 	}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -238,13 +239,28 @@ func (r *room) routes(mux *http.ServeMux) {
 // overviewPage is the overview with today's orders, once they are known.
 type overviewPage struct {
 	*Overview
+	Causes  []Group // of most of what needs somebody
 	Takings []Takings
 	Counted bool // they can be asked for
 }
 
 func (r *room) overviewPage(ctx context.Context) (any, error) {
 	o, err := r.overview(ctx)
-	return &overviewPage{o, r.knownTakings(), len(r.Definition().Project.Reconciles) > 0}, err
+	if err != nil {
+		return nil, err
+	}
+	out := &overviewPage{Overview: o, Takings: r.knownTakings(), Counted: len(r.Definition().Project.Reconciles) > 0}
+	if o.Dead == 0 {
+		return out, nil
+	}
+	groups, err := r.groups(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	groups = slices.DeleteFunc(groups, func(g Group) bool { return g.Status != state.HeldDead })
+	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(b.Letters, a.Letters) })
+	out.Causes = groups[:min(len(groups), 3)]
+	return out, nil
 }
 
 // asset serves a file that never changes while the program lives.

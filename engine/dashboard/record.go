@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
@@ -76,6 +77,26 @@ type LinkLine struct {
 	Scope    string `json:"scope"`
 	Key      string `json:"key"`
 	TargetID string `json:"target_id"`
+}
+
+// made is what a record became in an entity.
+type made struct {
+	Entity string
+	IDs    []string
+}
+
+// Made lists what the record became, by entity.
+func (v *RecordView) Made() []made {
+	var out []made
+	for _, l := range v.Links {
+		i := slices.IndexFunc(out, func(m made) bool { return m.Entity == l.Scope })
+		if i < 0 {
+			i = len(out)
+			out = append(out, made{Entity: l.Scope})
+		}
+		out[i].IDs = append(out[i].IDs, l.TargetID)
+	}
+	return out
 }
 
 // Documents is a record after a step, against the one before.

@@ -277,6 +277,13 @@ type ConnectionLine struct {
 	Concurrency int        `json:"calls_at_once,omitempty"`
 	Settings    []Setting  `json:"settings" nullable:"false"`
 	UsedBy      []string   `json:"used_by" nullable:"false"`
+	Tested      *Tested    `json:"tested,omitempty" doc:"how the last live check on this node came out"`
+}
+
+// Tested is a live check of a connection with when it was made.
+type Tested struct {
+	Checked
+	At time.Time `json:"at"`
 }
 
 // Setting is a setting of a connection, without its value when that is a secret.
@@ -301,6 +308,9 @@ func (r *room) connections(ctx context.Context) ([]ConnectionLine, error) {
 		line := ConnectionLine{
 			Address: c.Address(), Type: c.Type, Name: c.Name, Version: c.Manifest.GetVersion(), PerSecond: c.Limit.PerSecond,
 			State: Open, Concurrency: c.Limit.Concurrency, Settings: []Setting{}, UsedBy: []string{},
+		}
+		if t, ok := r.tested.Load(c.Address()); ok {
+			line.Tested, _ = t.(*Tested)
 		}
 		for _, p := range pauses {
 			if p.Connection == c.Address() {

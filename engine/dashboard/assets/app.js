@@ -56,7 +56,7 @@
     const width = 1 / Math.max(1, window.devicePixelRatio);
     const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width }, ticks: { stroke: colour("line"), width } };
     const plot = new uPlot({
-      width: box.clientWidth, height: 200, padding: [8, 4, 0, 0],
+      width: box.clientWidth, height: 200, padding: [8, 30, 0, 0],
       cursor: { points: { show: false }, drag: { x: false, y: false } },
       legend: { show: true, live: true },
       scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(5, max * 1.1)] } },
