@@ -120,11 +120,15 @@ type Group struct {
 	Example  Letter    `json:"example"`
 }
 
+func (r *room) group(g state.HeldGroup) Group {
+	return Group{g.Pipeline, g.Status, g.Step, g.Code, g.Letters, g.Oldest, r.letter(g.Example)}
+}
+
 func (r *room) groups(ctx context.Context, pipeline string) ([]Group, error) {
 	groups, err := r.Store.HeldGroups(ctx, state.HeldFilter{Pipeline: pipeline})
 	out := make([]Group, len(groups))
 	for i, g := range groups {
-		out[i] = Group{g.Pipeline, g.Status, g.Step, g.Code, g.Letters, g.Oldest, r.letter(g.Example)}
+		out[i] = r.group(g)
 	}
 	slices.SortStableFunc(out, func(a, b Group) int { return cmp.Compare(a.Status, b.Status) }) // the dead first
 	return out, err

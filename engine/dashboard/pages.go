@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -253,14 +252,11 @@ func (r *room) overviewPage(ctx context.Context) (any, error) {
 	if o.Dead == 0 {
 		return out, nil
 	}
-	groups, err := r.groups(ctx, "")
-	if err != nil {
-		return nil, err
+	groups, err := r.Store.HeldGroups(ctx, state.HeldFilter{Status: state.HeldDead, Limit: 3})
+	for _, g := range groups {
+		out.Causes = append(out.Causes, r.group(g))
 	}
-	groups = slices.DeleteFunc(groups, func(g Group) bool { return g.Status != state.HeldDead })
-	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(b.Letters, a.Letters) })
-	out.Causes = groups[:min(len(groups), 3)]
-	return out, nil
+	return out, err
 }
 
 // asset serves a file that never changes while the program lives.

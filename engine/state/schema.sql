@@ -92,6 +92,7 @@ CREATE TABLE IF NOT EXISTS held (
 );
 CREATE INDEX IF NOT EXISTS held_by_key ON held (pipeline, key, status);
 CREATE INDEX IF NOT EXISTS held_by_status ON held (status, pipeline, id);
+CREATE INDEX IF NOT EXISTS held_by_cause ON held (status, pipeline, step, code, since);
 CREATE INDEX IF NOT EXISTS held_to_return ON held (pipeline, id) WHERE status = 'parked' OR queued_at > 0;
 
 CREATE INDEX IF NOT EXISTS held_by_wait ON held (wait_target, wait_match) WHERE status = 'parked';
@@ -120,6 +121,7 @@ CREATE TABLE IF NOT EXISTS hourly (
   records  BIGINT NOT NULL,
   PRIMARY KEY (pipeline, hour, outcome)
 );
+CREATE INDEX IF NOT EXISTS hourly_by_hour ON hourly (hour);
 
 -- What happened at each step: records that ended there, by outcome, and what sinks did: created, updated, same.
 CREATE TABLE IF NOT EXISTS steps (
@@ -130,6 +132,7 @@ CREATE TABLE IF NOT EXISTS steps (
   records  BIGINT NOT NULL,
   PRIMARY KEY (pipeline, step, hour, what)
 );
+CREATE INDEX IF NOT EXISTS steps_by_hour ON steps (pipeline, hour);
 
 CREATE TABLE IF NOT EXISTS runs (
   id          TEXT PRIMARY KEY,
