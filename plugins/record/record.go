@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cockroachdb/apd/v3"
 	"github.com/go-json-experiment/json/jsontext"
@@ -43,6 +44,13 @@ func Int(i int64) Number { return Number(strconv.FormatInt(i, 10)) }
 
 // Decode parses one JSON value. Duplicate keys and trailing text are errors.
 func Decode(data []byte) (any, error) {
+	if v, ok := decodeQuick(data); ok {
+		return v, nil
+	}
+	return decodeStrict(data)
+}
+
+func decodeStrict(data []byte) (any, error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	v, err := decode(dec)
 	if err != nil {
@@ -132,7 +140,21 @@ func Kind(v any) string {
 }
 
 // Encode writes v as JSON with sorted keys, so equal documents have equal bytes.
-func Encode(v any) ([]byte, error) { return Append(nil, v) }
+func Encode(v any) ([]byte, error) {
+	room := buffers.Get().(*[]byte)
+	defer buffers.Put(room)
+	data, err := Append((*room)[:0], v)
+	if err != nil {
+		return nil, err
+	}
+	if cap(data) <= mostShared {
+		*room = data
+	}
+	return bytes.Clone(data), nil
+}
+
+// buffers are room to write in, so that a document is copied once rather than with each growth.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Append appends v as JSON to dst.
 func Append(dst []byte, v any) ([]byte, error) {
@@ -187,7 +209,22 @@ func Append(dst []byte, v any) ([]byte, error) {
 
 // appendString quotes s; invalid UTF-8 becomes U+FFFD rather than an error.
 func appendString(dst []byte, s string) ([]byte, error) {
+	if isPlain(s) {
+		dst = append(dst, '"')
+		dst = append(dst, s...)
+		return append(dst, '"'), nil
+	}
 	return jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// isPlain tells whether s stands between quotes as it is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Equal tells whether two values are the same; numbers by value, so 1.50 equals 1.5.
