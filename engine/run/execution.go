@@ -37,6 +37,7 @@ type execution struct {
 	watcher   Watcher
 	telemetry *Telemetry
 	draining  <-chan struct{} // closed when no more is to be read
+	shared    chan ticket     // for batches under way, of all runs
 
 	shape       []pipelines.Step // steps that need no remote system: run on whole batches, in parallel
 	rest        []pipelines.Step // from the first one that does: run per record, in lanes

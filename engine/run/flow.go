@@ -25,14 +25,22 @@ import (
 const (
 	window      = 8
 	windowBytes = 16 << 20 // of payload, as it came
+
+	// What all runs of a process share, beside one batch that each has for itself: many pipelines together need not much
+	// more memory than a few, and one that waits for its target stops no other.
+	sharedWindow = 2 * window
 )
+
+// ticket is a batch's leave to be under way.
+type ticket struct{}
 
 // batch is some records that travel together. It is never a boundary of correctness: outcomes are per record.
 type batch struct {
 	items     []*item
-	cursor    string // "" = does not move the cursor
-	more      bool   // not to be settled without the next one
-	room      int64  // that it takes up in the window
+	cursor    string      // "" = does not move the cursor
+	more      bool        // not to be settled without the next one
+	room      int64       // that it takes up in the window
+	from      chan ticket // where it has its ticket from, nil = it has none
 	pending   atomic.Int64
 	done      chan struct{} // closed when every item has its outcome
 	positions map[string]string
@@ -63,6 +71,8 @@ type flow struct {
 	*execution
 	source   Stream
 	room     *semaphore.Weighted // of the window
+	own      chan ticket         // for one batch
+	borrowed atomic.Int64        // tickets of those that all runs share
 	partial  bool                // the batch admitted last goes on in the next one
 	shaping  *stream.Stream
 	lanePool *pool.Pool
@@ -77,7 +87,7 @@ func (e *execution) run(ctx context.Context, source Stream, again []int64) error
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	f := &flow{
-		execution: e, source: source, fail: fail, room: semaphore.NewWeighted(windowBytes),
+		execution: e, source: source, fail: fail, room: semaphore.NewWeighted(windowBytes), own: make(chan ticket, 1),
 		shaping:  stream.New().WithMaxGoroutines(runtime.GOMAXPROCS(0)),
 		lanePool: pool.New().WithMaxGoroutines(e.laneCount()),
 		toAppend: make(chan *batch, window),
@@ -93,6 +103,7 @@ func (e *execution) run(ctx context.Context, source Stream, again []int64) error
 	close(f.toAppend)
 	f.lanePool.Wait()
 	ending.Wait()
+	f.giveBack()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -186,15 +197,8 @@ func (f *flow) closeOnDrain() (stop func()) {
 // admit shapes a batch in parallel with others, then hands it on in order. It waits for room; what belongs to a batch
 // that has some already must not, since that one is not settled before.
 func (f *flow) admit(ctx context.Context, b *batch) {
-	if !f.partial {
-		size := 0
-		for _, it := range b.items {
-			size += len(it.record.GetPayload())
-		}
-		b.room = int64(min(max(size, windowBytes/window), windowBytes))
-		if f.room.Acquire(ctx, b.room) != nil {
-			return
-		}
+	if !f.partial && !f.enter(ctx, b) {
+		return
 	}
 	f.partial = b.more
 	ctx, b.timing = f.telemetry.begin(ctx, f.pipeline.Name, len(b.items))
@@ -202,6 +206,46 @@ func (f *flow) admit(ctx context.Context, b *batch) {
 		f.shapeBatch(ctx, b)
 		return func() { f.dispatch(ctx, b) }
 	})
+}
+
+// enter waits until there is room for a batch; leave makes room for others.
+func (f *flow) enter(ctx context.Context, b *batch) bool {
+	size := 0
+	for _, it := range b.items {
+		size += len(it.record.GetPayload())
+	}
+	b.room = int64(min(max(size, windowBytes/window), windowBytes))
+	if f.room.Acquire(ctx, b.room) != nil {
+		return false
+	}
+	select {
+	case f.own <- ticket{}:
+		b.from = f.own
+	case f.shared <- ticket{}:
+		b.from = f.shared
+		f.borrowed.Add(1)
+	case <-ctx.Done():
+		f.room.Release(b.room)
+		return false
+	}
+	return true
+}
+
+func (f *flow) leave(b *batch) {
+	f.room.Release(b.room)
+	if b.from == f.shared {
+		f.borrowed.Add(-1)
+	}
+	if b.from != nil {
+		<-b.from
+	}
+}
+
+// giveBack is for tickets of batches that did not get to their end.
+func (f *flow) giveBack() {
+	for range f.borrowed.Load() {
+		<-f.shared
+	}
 }
 
 func (f *flow) shapeBatch(ctx context.Context, b *batch) {
@@ -226,7 +270,7 @@ func (f *flow) dispatch(ctx context.Context, b *batch) {
 	}
 	if f.isDraining() { // not begun, so it is read again another time
 		f.dropped = true
-		f.room.Release(b.room)
+		f.leave(b)
 		return
 	}
 	select {

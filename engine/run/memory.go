@@ -9,6 +9,9 @@ import (
 // that a record needs is garbage at once, so little lives; rarer collections save a fifth of the processor's time.
 const busyGC = 400
 
+// manyRuns is from how many runs at once their records add up: then the heap may grow less, down to the usual.
+const manyRuns = 4
+
 // collector makes collections rare while anything runs, and gives the memory back when nothing does any more.
 type collector struct {
 	mu      sync.Mutex
@@ -22,12 +25,19 @@ func (c *collector) begin() (end func()) {
 	if c.running++; c.running == 1 {
 		c.usual = debug.SetGCPercent(busyGC)
 	}
+	c.adapt()
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.running--; c.running == 0 {
 			debug.SetGCPercent(c.usual)
 			debug.FreeOSMemory()
+			return
 		}
+		c.adapt()
 	}
+}
+
+func (c *collector) adapt() {
+	debug.SetGCPercent(max(100, busyGC*manyRuns/max(manyRuns, c.running)))
 }

@@ -37,6 +37,7 @@ type Runner struct {
 
 	locks     *keyedLocks
 	memory    collector
+	shared    chan ticket // of the batches under way
 	telemetry *Telemetry
 }
 
@@ -45,7 +46,7 @@ func New(store *state.Store, connections *Connections, log *slog.Logger, node st
 	connections.limits, connections.node = store, node
 	return &Runner{
 		Store: store, Connections: connections, Log: log, Node: node, Clock: time.Now, locks: newKeyedLocks(),
-		draining: make(chan struct{}),
+		draining: make(chan struct{}), shared: make(chan ticket, sharedWindow),
 	}
 }
 
@@ -113,7 +114,7 @@ func (r *Runner) execution(p *pipelines.Pipeline) *execution {
 	e.holder, e.node = e.id, r.Node
 	e.store, e.locks, e.log, e.clock = r.Store, r.locks, r.Log.With("pipeline", p.Name), r.Clock
 	e.startedAt, e.progress, e.draining, e.watcher = r.Clock(), r.Progress, r.draining, r.Watcher
-	e.telemetry = r.telemetry
+	e.telemetry, e.shared = r.telemetry, r.shared
 	e.runValue = map[string]any{
 		"id": e.id, "pipeline": p.Name, "started_at": e.startedAt.UTC().Format(time.RFC3339),
 	}

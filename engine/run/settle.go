@@ -34,7 +34,7 @@ func (f *flow) settleAll(ctx context.Context) {
 		}
 		f.report(s)
 		for _, b := range ready {
-			f.room.Release(b.room)
+			f.leave(b)
 		}
 	}
 }

@@ -92,6 +92,30 @@ func TestSourceIsHeld(t *testing.T) {
 	}
 }
 
+// TestBrokenRunsKeepNoRoom: runs that are cut short, again and again, take nothing of what all runs share.
+func TestBrokenRunsKeepNoRoom(t *testing.T) {
+	t.Parallel()
+	b, p := newParts(t, false)
+	for range 6 {
+		p.taken.Store(0)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = b.runner.Run(ctx, b.project.Pipelines[0]) // it is cut short
+		}()
+		for end := time.Now().Add(20 * time.Second); p.taken.Load() < 9 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		if n := p.taken.Load(); n < 9 {
+			t.Fatalf("only %d batches were taken", n)
+		}
+		cancel()
+		<-done
+	}
+	close(p.gate)
+}
+
 // TestPartsOfABatchAreNotHeld: what is settled as one must all be let in, however much it is.
 func TestPartsOfABatchAreNotHeld(t *testing.T) {
 	t.Parallel()
