@@ -30,8 +30,8 @@ test: test-needs build ## Run all tests with the race detector
 test-needs: ## Install what the tests need, where it is missing (PostgreSQL, Chromium)
 	@sh .ci/test-needs
 
-bench: build ## Measure against hand-written loops and print ratios
-	$(GO) run ./engine/bench
+bench: build ## Measure against hand-written loops for 25 minutes, and write engine/bench/results.md
+	$(GO) run ./engine/bench -keep engine/bench
 
 load: ## Measure the dashboard with two million entries and a sync at full speed
 	KOPRU_LOAD=2000000 $(GO) test ./engine/dashboard -run 'TestLoad$$' -v -timeout 30m

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -37,13 +38,15 @@ type contest struct {
 	records   int
 	kopru     func(context.Context) (figures, error)
 	limit     func(context.Context) (figures, error)
-	allocated int64 // bytes, of a run that is not timed; 0 = not counted
+	allocated int64         // bytes, of a run that is not timed; 0 = not counted
+	start     time.Duration // of Kopru, with next to nothing to do; 0 = not measured
+	rounds    int           // 0 = as many as asked for
 }
 
 // measure does the work in turns: the limit, Kopru, and the limit again, whose two times tell the noise.
 func (b *bench) measure(ctx context.Context, c contest) (result, error) {
 	var kopru, limit, twin []figures
-	for range b.rounds {
+	for range cmp.Or(c.rounds, b.rounds) {
 		for _, turn := range []struct {
 			into *[]figures
 			do   func(context.Context) (figures, error)
@@ -60,7 +63,7 @@ func (b *bench) measure(ctx context.Context, c contest) (result, error) {
 	each := func(d time.Duration) time.Duration {
 		return (d / time.Duration(c.records)).Round(100 * time.Nanosecond)
 	}
-	r := result{job: c.job, what: c.what, contest: true, ratio: rate(k) / rate(l), twin: rate(t) / rate(l)}
+	r := result{job: c.job, what: c.what, contest: true, ratio: rate(k) / rate(l), twin: rate(t) / rate(l), kopru: k, records: c.records}
 	r.low, r.high = spread(limit, twin)
 	memory := fmt.Sprintf("peak %d MB engine, %d MB connector", k.engineKB/1024, k.connectKB/1024)
 	if c.allocated > 0 {
@@ -72,7 +75,24 @@ func (b *bench) measure(ctx context.Context, c contest) (result, error) {
 		fmt.Sprintf("loop   %8.0f records/s   %v processor a record   peak %d MB", rate(l), each(l.cpu), l.engineKB/1024),
 		fmt.Sprintf("processor's time of the loop ÷ that of Kopru: %.2f", r.processor),
 	}
+	if c.start > 0 && k.took > 2*c.start { // else it says nothing
+		r.lines = append(r.lines, fmt.Sprintf("without the %v that Kopru takes to start and end: %.0f records/s",
+			c.start.Round(time.Millisecond), float64(c.records)/(k.took-c.start).Seconds()))
+	}
 	return r, nil
+}
+
+// several measures n times and returns the median.
+func several(n int, measure func() (figures, error)) (figures, error) {
+	var all []figures
+	for range n {
+		f, err := measure()
+		if err != nil {
+			return f, err
+		}
+		all = append(all, f)
+	}
+	return median(all), nil
 }
 
 func median(all []figures) figures {
@@ -105,30 +125,39 @@ func (b *bench) throughFiles(ctx context.Context, name string) error {
 		}
 		return f, arrived(out, j.keeps(b.orders))
 	}
-	kopru := func(ctx context.Context, env ...string) (figures, error) {
+	kopru := func(ctx context.Context, in string, orders int, env ...string) (figures, error) {
 		p, err := b.project(map[string]string{"bench.hcl": j.pipeline, "order.ts": j.script})
 		if err != nil {
 			return figures{}, err
 		}
 		defer p.remove()
 		p.env = append(p.env, env...)
-		if err := os.Link(b.in, filepath.Join(p.dir, "in.jsonl")); err != nil {
+		if err := os.Link(in, filepath.Join(p.dir, "in.jsonl")); err != nil {
 			return figures{}, err
 		}
 		got, f, err := p.once(ctx)
-		if err == nil && (got.Read != b.orders || got.Delivered != j.keeps(b.orders)) {
+		if err == nil && (got.Read != orders || got.Delivered != j.keeps(orders)) {
 			err = fmt.Errorf("it says %+v", got)
 		}
 		if err != nil {
 			return f, err
 		}
-		return f, arrived(filepath.Join(p.dir, "out.jsonl"), j.keeps(b.orders))
+		return f, arrived(filepath.Join(p.dir, "out.jsonl"), j.keeps(orders))
 	}
-	c.kopru = func(ctx context.Context) (figures, error) { return kopru(ctx) }
-	traced, err := kopru(ctx, "GODEBUG=gctrace=1")
+	c.kopru = func(ctx context.Context) (figures, error) { return kopru(ctx, b.in, b.orders) }
+	traced, err := kopru(ctx, b.in, b.orders, "GODEBUG=gctrace=1")
 	if err != nil {
 		return err
 	}
+	one := filepath.Join(b.dir, "one.jsonl")
+	if _, err := generate(one, 1); err != nil {
+		return err
+	}
+	started, err := several(3, func() (figures, error) { return kopru(ctx, one, 1) })
+	if err != nil {
+		return err
+	}
+	c.start = started.took
 	c.allocated = traced.allocated
 	r, err := b.measure(ctx, c)
 	if err == nil {

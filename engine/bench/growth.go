@@ -18,16 +18,27 @@ import (
 // growth measures what becomes of the cost of a record as work grows: more records, more pipelines, more nodes.
 func (b *bench) growth(ctx context.Context, name string) error {
 	r := result{job: name, what: "as work grows: records, pipelines at once, nodes on PostgreSQL"}
+	one, err := several(3, func() (figures, error) { return b.flows(ctx, 1, 1) })
+	if err != nil {
+		return err
+	}
+	r.lines = append(r.lines, fmt.Sprintf("starting and ending take %v of each run, and are not in what follows", one.took.Round(time.Millisecond)))
 	var cheapest, dearest time.Duration
+	var before, peak int64
 	for n := 1000; n <= b.most; n *= 10 {
-		f, err := b.flows(ctx, 1, n)
+		times := 3
+		if n > 100_000 { // long enough to be steady
+			times = 1
+		}
+		f, err := several(times, func() (figures, error) { return b.flows(ctx, 1, n) })
 		if err != nil {
 			return err
 		}
-		each := f.took / time.Duration(n)
-		r.lines = append(r.lines, fmt.Sprintf("%8d records  %v a record   peak %d MB engine, %d MB connector",
-			n, each.Round(100*time.Nanosecond), f.engineKB/1024, f.connectKB/1024))
-		if n >= 10_000 { // below that, starting is most of it
+		each := (f.took - one.took) / time.Duration(n)
+		r.lines = append(r.lines, fmt.Sprintf("%8d records  %v a record, %v processor   peak %d MB engine, %d MB connector",
+			n, each.Round(100*time.Nanosecond), ((f.cpu-one.cpu)/time.Duration(n)).Round(100*time.Nanosecond), f.engineKB/1024, f.connectKB/1024))
+		before, peak = peak, f.engineKB
+		if n >= 10_000 { // below that, what starting takes one time and the next differs more than the records do
 			if cheapest == 0 || each < cheapest {
 				cheapest = each
 			}
@@ -35,23 +46,31 @@ func (b *bench) growth(ctx context.Context, name string) error {
 		}
 	}
 	for n := 1; n <= 64; n *= 4 {
+		started, err := b.flows(ctx, n, 1)
+		if err != nil {
+			return err
+		}
 		f, err := b.flows(ctx, n, b.most/n)
 		if err != nil {
 			return err
 		}
-		r.lines = append(r.lines, fmt.Sprintf("%8d pipelines of %d records  %v a record   peak %d MB engine, %d MB connector",
-			n, b.most/n, (f.took/time.Duration(b.most/n*n)).Round(100*time.Nanosecond), f.engineKB/1024, f.connectKB/1024))
+		work := time.Duration(b.most / n * n)
+		r.lines = append(r.lines, fmt.Sprintf("%8d pipelines of %d records  %v a record, %v processor   peak %d MB engine, %d MB connector",
+			n, b.most/n, ((f.took-started.took)/work).Round(100*time.Nanosecond), ((f.cpu-started.cpu)/work).Round(100*time.Nanosecond),
+			f.engineKB/1024, f.connectKB/1024))
 	}
-	if b.postgres != "" {
-		for n := 1; n <= 3; n++ {
-			took, records, err := b.nodes(ctx, n)
-			if err != nil {
-				return err
-			}
-			r.lines = append(r.lines, fmt.Sprintf("%8d nodes  %v a record", n, (took/time.Duration(records)).Round(100*time.Nanosecond)))
+	if b.postgres == "" {
+		r.lines = append(r.lines, "nodes were left out: there is no PostgreSQL")
+	}
+	for n := 1; n <= 3 && b.postgres != ""; n++ {
+		took, records, err := b.nodes(ctx, n)
+		if err != nil {
+			return err
 		}
+		r.lines = append(r.lines, fmt.Sprintf("%8d nodes  %v a record, from the first one on", n, (took/time.Duration(records)).Round(100*time.Nanosecond)))
 	}
-	r.lines = append(r.lines, fmt.Sprintf("dearest record ÷ cheapest, from 10⁴ records on: %.2f", dearest.Seconds()/max(cheapest.Seconds(), 1e-9)))
+	r.lines = append(r.lines, fmt.Sprintf("dearest record ÷ cheapest, from 10⁴ records on: %.2f; peak of the engine with ten times the records: %.2f",
+		dearest.Seconds()/max(cheapest.Seconds(), 1e-9), float64(peak)/float64(max(before, 1))))
 	b.done(r)
 	return nil
 }
@@ -83,7 +102,7 @@ func (b *bench) flows(ctx context.Context, pipelines, records int) (figures, err
 // nodes lets engines share pipelines over PostgreSQL, each of which posts to a slow system of its own.
 func (b *bench) nodes(ctx context.Context, n int) (time.Duration, int, error) {
 	const pipelines = 12
-	records := max(250, b.most/100)
+	records := max(250, b.most/200)
 	server, err := newEndpoint(5 * time.Millisecond)
 	if err != nil {
 		return 0, 0, err
@@ -124,7 +143,6 @@ pipeline "p{n}" {
 		return 0, 0, err
 	}
 	p.env = append(p.env, "KOPRU_STATE="+db)
-	began := time.Now()
 	for range n {
 		cmd := p.command(ctx, "run", p.dir)
 		if err := cmd.Start(); err != nil {
@@ -132,9 +150,17 @@ pipeline "p{n}" {
 		}
 		defer func(cmd *exec.Cmd) { _ = cmd.Cancel(); _ = cmd.Wait() }(cmd) // it was told to end
 	}
-	for server.arrived.Load() < int64(pipelines*records) {
+	var began time.Time
+	late := time.Now().Add(10 * time.Minute)
+	for due := int64(pipelines * records); server.arrived.Load() < due; {
+		if began.IsZero() && server.arrived.Load() > 0 {
+			began = time.Now()
+		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
 			return 0, 0, err
+		}
+		if time.Now().After(late) {
+			return 0, 0, fmt.Errorf("%d nodes brought %d of %d records in ten minutes", n, server.arrived.Load(), due)
 		}
 	}
 	return time.Since(began), pipelines * records, nil

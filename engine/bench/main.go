@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -32,15 +33,15 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := bench{out: os.Stdout}
-	flag.IntVar(&b.orders, "orders", 50_000, "orders a run of J0 to J3")
-	flag.IntVar(&b.items, "items", 20_000, "items of J4")
+	flag.IntVar(&b.orders, "orders", 100_000, "orders a run of J0 to J3")
+	flag.IntVar(&b.items, "items", 100_000, "items of J4")
 	flag.IntVar(&b.grown, "grown", 2_000_000, "links and activity entries in the state of J5")
 	flag.IntVar(&b.most, "most", 1_000_000, "the largest number of records of J6")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; medians are printed")
 	flag.StringVar(&b.bin, "bin", "bin", "`folder` of the binaries")
 	flag.StringVar(&b.postgres, "postgres", os.Getenv("KOPRU_BENCH_POSTGRES"),
-		"`address` of a PostgreSQL whose user may create databases, for what is measured on several nodes; without it that is left out")
-	flag.StringVar(&b.keep, "keep", "", "`folder` to write results.md and results.svg to")
+		"`address` of a PostgreSQL whose user may create databases, for what is measured on several nodes; without it one is started, where it is installed")
+	flag.StringVar(&b.keep, "keep", "", "`folder` to write results.md and results.svg to, beside what before.json there says was measured before")
 	only := flag.String("job", "", "run only these jobs, such as J0,J3")
 	flag.Parse()
 	if err := b.run(ctx, *only); err != nil {
@@ -69,6 +70,8 @@ type result struct {
 	processor float64 // the same by the processor's time, which other work on the machine disturbs less
 	twin      float64 // the same between two measurements of the limit, and how much it varied
 	low, high float64
+	kopru     figures
+	records   int
 	lines     []string
 }
 
@@ -112,19 +115,26 @@ func (b *bench) run(ctx context.Context, only string) error {
 		{"J6", b.growth},
 		{"cost", b.cost},
 	}
+	stopServer := b.startPostgres()
+	defer stopServer()
+	var failed error
 	for _, j := range jobs {
 		if only != "" && !slices.Contains(strings.Split(only, ","), j.name) {
 			continue
 		}
-		if err := j.run(ctx, j.name); err != nil {
-			return fmt.Errorf("%s: %w", j.name, err)
+		if err := j.run(ctx, j.name); err != nil { // the others have their say
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", j.name, err))
+			fmt.Fprintf(b.out, "\n%s failed: %v\n", j.name, err)
+		}
+		if ctx.Err() != nil {
+			return failed
 		}
 	}
 	fmt.Fprintln(b.out)
 	for _, r := range b.results {
 		fmt.Fprintln(b.out, r.line())
 	}
-	return b.write()
+	return errors.Join(failed, b.write())
 }
 
 // done takes a job's result and shows it.

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +33,9 @@ counts are the ratios.
 ![Kopru beside its limits](results.svg)
 
 `, b.orders, b.items, b.grown, b.most, b.rounds, b.rounds, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	if err := b.compare(&md); err != nil {
+		return err
+	}
 	for _, r := range b.results {
 		fmt.Fprintf(&md, "## %s\n\n%s\n\n```\n%s\n", r.job, r.what, strings.Join(r.lines, "\n"))
 		if r.contest {
@@ -41,6 +47,51 @@ counts are the ratios.
 		return err
 	}
 	return os.WriteFile(filepath.Join(b.keep, "results.svg"), b.picture(), 0o644) //nolint:gosec // everybody may read it
+}
+
+// earlier is a measurement that was made before, as before.json keeps it.
+type earlier struct {
+	When string `json:"when"`
+	Jobs []struct {
+		Job             string  `json:"job"`
+		Ratio           float64 `json:"ratio"`
+		Rate            int     `json:"rate"`
+		ProcessorMicros float64 `json:"processorMicros"`
+		EngineMB        int64   `json:"engineMB"`
+	} `json:"jobs"`
+	Lines map[string][]string `json:"lines"`
+}
+
+// compare writes what was measured before beside what is now.
+func (b *bench) compare(md *bytes.Buffer) error {
+	data, err := os.ReadFile(filepath.Join(b.keep, "before.json"))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var before earlier
+	if err := json.Unmarshal(data, &before); err != nil {
+		return fmt.Errorf("before.json: %w", err)
+	}
+	fmt.Fprintf(md, "## Before and after\n\nBefore is %s; `before.json` has it.\n\n", before.When)
+	md.WriteString("| job | ratio | records/s | processor a record | engine's peak |\n|---|---|---|---|---|\n")
+	for _, was := range before.Jobs {
+		for _, r := range b.results {
+			if r.job != was.Job {
+				continue
+			}
+			fmt.Fprintf(md, "| %s | %.2f → **%.2f** | %d → **%.0f** | %.1f → **%.1f** µs | %d → **%d** MB |\n", r.job, was.Ratio, r.ratio,
+				was.Rate, float64(r.records)/r.kopru.took.Seconds(), was.ProcessorMicros,
+				r.kopru.cpu.Seconds()*1e6/float64(r.records), was.EngineMB, r.kopru.engineKB/1024)
+		}
+	}
+	for _, job := range slices.Sorted(maps.Keys(before.Lines)) {
+		fmt.Fprintf(md, "\n%s before:\n\n```\n%s\n```\n", job, strings.Join(before.Lines[job], "\n"))
+	}
+	md.WriteString("\n")
+	return nil
 }
 
 // picture draws a bar for each job beside its limit, and the noise as a line across the limit.
