@@ -1,15 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -113,7 +114,7 @@ func (b *bench) nodes(ctx context.Context, n int) (time.Duration, int, error) {
 		text += strings.NewReplacer("{n}", strconv.Itoa(i), "{url}", server.url).Replace(`
 connection "post" "c{n}" {
   url = "{url}"
-  limit { concurrency = 2 }
+  limit = { concurrency = 2 }
 }
 
 pipeline "p{n}" {
@@ -143,18 +144,29 @@ pipeline "p{n}" {
 		return 0, 0, err
 	}
 	p.env = append(p.env, "KOPRU_STATE="+db)
+	ended := make(chan error, n)
+	var running sync.WaitGroup
+	defer running.Wait()
 	for range n {
-		cmd := p.command(ctx, "run", p.dir)
+		cmd := p.command(ctx, "run", "--listen", "off", p.dir)
+		var said bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &said, &said
 		if err := cmd.Start(); err != nil {
 			return 0, 0, err
 		}
-		defer func(cmd *exec.Cmd) { _ = cmd.Cancel(); _ = cmd.Wait() }(cmd) // it was told to end
+		defer func() { _ = cmd.Cancel() }() // it may have ended
+		running.Go(func() { ended <- fmt.Errorf("a node ended: %w\n%s", cmd.Wait(), said.Bytes()) })
 	}
 	var began time.Time
 	late := time.Now().Add(10 * time.Minute)
 	for due := int64(pipelines * records); server.arrived.Load() < due; {
 		if began.IsZero() && server.arrived.Load() > 0 {
 			began = time.Now()
+		}
+		select {
+		case err := <-ended:
+			return 0, 0, err
+		default:
 		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
 			return 0, 0, err

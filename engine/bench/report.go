@@ -87,7 +87,7 @@ func (b *bench) compare(md *bytes.Buffer) error {
 				r.kopru.cpu.Seconds()*1e6/float64(r.records), was.EngineMB, r.kopru.engineKB/1024)
 		}
 	}
-	for _, job := range slices.Sorted(maps.Keys(before.Lines)) {
+	for _, job := range slices.Sorted(maps.Keys(before.Lines)) { // what has no ratio
 		fmt.Fprintf(md, "\n%s before:\n\n```\n%s\n```\n", job, strings.Join(before.Lines[job], "\n"))
 	}
 	md.WriteString("\n")
