@@ -34,6 +34,8 @@ type Engine struct {
 
 	URL       string // where people find the dashboard, for links in alerts; "" = where it is served
 	Heartbeat string // asked each minute while all is looked after, so that an outside watchdog notices when it is not; a secret
+
+	OIDC *OIDC // who logs people in, nil = only the state's own users are known
 }
 
 // Retention is how long the state keeps what it keeps for people. Zero = for ever.
@@ -121,7 +123,14 @@ func (l *loader) engine(blocks []*hclsyntax.Block) {
 		l.project.Engine.Listen = b.text("listen", DefaultListen)
 		l.project.Engine.TLSCert, l.project.Engine.TLSKey = b.text("tls_cert", ""), b.text("tls_key", "")
 		l.project.Engine.URL, l.project.Engine.Heartbeat = strings.TrimSuffix(b.text("url", ""), "/"), l.heartbeat(b)
-		b.end()
+		for _, inner := range block.Body.Blocks {
+			if inner.Type == "oidc" && l.project.Engine.OIDC == nil {
+				l.project.Engine.OIDC = l.oidc(inner)
+			} else if inner.Type == "oidc" {
+				l.errorf(inner.DefRange(), "lang.duplicate", "A second oidc block", "There is one identity provider.")
+			}
+		}
+		b.end("oidc")
 	}
 }
 

@@ -104,6 +104,7 @@ var blocks = []struct{ name, what, probe string }{
 	{"connection", "a system, with its connector's settings", "connection \"file\" \"there\" {\n zzz = 1\n}\n"},
 	{"alert", "who is told of what ([alerts](../engine/README.md#alerts))", "alert \"a\" {\n zzz = 1\n}\n"},
 	{"engine", "where the state is, how long it keeps what, and how runs end", "engine {\n zzz = 1\n}\n"},
+	{"oidc", "in `engine`: who logs people in ([login](../engine/README.md#login-by-an-identity-provider))", "engine {\n oidc {\n  zzz = 1\n }\n}\n"},
 	{"pipeline", "a source and steps", "pipeline \"p\" {\n zzz = 1\n source \"x\" {\n connection = file.here\n }\n}\n"},
 	{"source", "where records come from", step("source \"x\" {\n connection = file.here\n zzz = 1\n}\n")},
 	{"filter", "which records go on", step("source \"x\" {\n connection = file.here\n}\nfilter \"f\" {\n keep = true\n zzz = 1\n}\n")},

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kopru-io/kopru/pipelines"
 )
 
@@ -141,6 +143,28 @@ engine {
 		if !slices.Contains(p.Secrets, secret) {
 			t.Errorf("%q is not known as a secret", secret)
 		}
+	}
+	o := load(t, `
+env OIDC=the-client-secret
+-- main.hcl --
+engine {
+  oidc {
+    issuer        = "https://login.example.com/realms/shop"
+    client_id     = "kopru"
+    client_secret = env("OIDC")
+    scopes        = ["email"]
+    roles         = { viewer = ["*"], admin = ["kopru-admins"] }
+    domains       = ["@Example.com"]
+  }
+}
+`)
+	wanted := &pipelines.OIDC{
+		Issuer: "https://login.example.com/realms/shop", ClientID: "kopru", ClientSecret: "the-client-secret", Name: "login.example.com",
+		Scopes: []string{"openid", "email"}, Claim: "groups", Roles: map[string][]string{"viewer": {"*"}, "admin": {"kopru-admins"}},
+		Domains: []string{"example.com"}, Passwords: true,
+	}
+	if d := cmp.Diff(wanted, o.Engine.OIDC); d != "" || !slices.Contains(o.Secrets, "the-client-secret") {
+		t.Errorf("%s, %q", d, o.Secrets)
 	}
 	plain := load(t, "\n-- main.hcl --\nlocals {}\n").Engine
 	if plain != (pipelines.Engine{Drain: pipelines.DefaultDrain, Listen: pipelines.DefaultListen, Retention: plain.Retention}) {

@@ -16,6 +16,7 @@ var blockDocs = map[string]string{
 	"transform":  "Makes a new record, by set or by a script.",
 	"sink":       "Finds a record of a system, then creates or updates it; its name stands for the result.",
 	"on_error":   "What happens to a record that fails.",
+	"oidc":       "The identity provider by which people log in.",
 	"validation": "A rule that a variable's value must obey.",
 	"use":        "Brings in a template: its files, but for those that the project has itself.",
 	"reconcile":  "Compares, day by day, what happened with what is booked.",
@@ -96,6 +97,13 @@ var attributeDocs = map[string]map[string]string{
 		"create": "What should have been sent to make a record: { field = value }, a list of such, or [] for nothing.",
 		"update": "What should have been sent to change a record: { field = value }, a list of such, or [] for nothing.",
 		"record": "The record that a transform should have made.", "exact": "Whether nothing else may have been sent.",
+	},
+	"oidc": {
+		"issuer": "The identity provider's address, as it stands in its tokens.", "client_id": "What the provider calls this application.",
+		"client_secret": "What the application shows to the provider, such as secret(\"OIDC\").", "name": "What people know the provider by.",
+		"scopes": "What is asked for; [\"openid\", \"profile\", \"email\"] where left out.", "claim": "Where the provider says what somebody belongs to; \"groups\" where left out.",
+		"roles": "{ admin = [\"kopru-admins\"], viewer = [\"*\"] }: the claim's values that give a role.", "domains": "Of e-mail addresses that may come in.",
+		"emails": "E-mail addresses that may come in.", "passwords": "Whether users of kopru user add may log in too.",
 	},
 	"validation": {"condition": "What must be true.", "error_message": "What is said where it is not."},
 }

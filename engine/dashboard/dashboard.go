@@ -112,12 +112,15 @@ type room struct {
 	till   till
 	tested sync.Map      // *Tested by address
 	writes chan struct{} // one change of the settings at a time
+
+	provider *provider
 }
 
 // New returns the dashboard's handler.
 func New(e Engine) (http.Handler, error) {
 	r := &room{Engine: e, now: time.Now, writes: make(chan struct{}, 1)}
-	r.gate = newGate(e.Store, r.now)
+	r.gate = newGate(e.Store, r.now, func() pipelines.Engine { return e.Definition().Project.Engine })
+	r.provider = newProvider(r.now)
 	r.tail = newTail(e.Store)
 	var err error
 	if r.pages, err = loadPages(); err != nil {
@@ -139,7 +142,7 @@ type Listen struct {
 
 // Serve serves the dashboard until ctx ends. It says where through told, once it can be reached.
 func Serve(ctx context.Context, e Engine, l Listen, told func(url string)) error {
-	if err := mayListen(ctx, e.Store, l.Address); err != nil {
+	if err := mayListen(ctx, e, l.Address); err != nil {
 		return err
 	}
 	handler, err := New(e)
@@ -194,15 +197,15 @@ func Serve(ctx context.Context, e Engine, l Listen, told func(url string)) error
 }
 
 // mayListen refuses to let anybody in from elsewhere without a login.
-func mayListen(ctx context.Context, store *state.Store, address string) error {
+func mayListen(ctx context.Context, e Engine, address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return fmt.Errorf("the dashboard can't be served at %q: write it like %s", address, pipelines.DefaultListen)
 	}
-	if protocol.Loopback(host) {
+	if protocol.Loopback(host) || e.Definition().Project.Engine.OIDC != nil {
 		return nil
 	}
-	users, err := store.Users(ctx)
+	users, err := e.Store.Users(ctx)
 	if err != nil {
 		return err
 	}

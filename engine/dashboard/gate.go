@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/plugins/protocol"
 )
 
@@ -54,19 +58,25 @@ func who(ctx context.Context) person {
 // Faults that a person is told of, with the status of the answer.
 type fault struct {
 	status  int
-	message string
+	message string // with args, what they are put into
+	args    []any
 }
 
-func (f *fault) Error() string  { return f.message }
+func (f *fault) Error() string {
+	if len(f.args) > 0 {
+		return fmt.Sprintf(f.message, f.args...)
+	}
+	return f.message
+}
 func (f *fault) GetStatus() int { return f.status }
 
-func notFound(message string) error { return &fault{http.StatusNotFound, message} }
-func refused(message string) error  { return &fault{http.StatusUnprocessableEntity, message} }
+func notFound(message string) error { return &fault{http.StatusNotFound, message, nil} }
+func refused(message string) error  { return &fault{http.StatusUnprocessableEntity, message, nil} }
 
 // need is the error for those who may not.
 func need(ctx context.Context, role Role) error {
 	if p := who(ctx); !p.Role.May(role) {
-		return &fault{http.StatusForbidden, "This needs the role " + string(role) + ", and " + p.Name + " is " + string(p.Role) + "."}
+		return &fault{http.StatusForbidden, "This needs the role " + string(role) + ", and " + p.Name + " is " + string(p.Role) + ".", nil}
 	}
 	return nil
 }
@@ -76,6 +86,7 @@ const (
 	sessionTime  = 12 * time.Hour
 	tokenPrefix  = "kopru_"
 	maxBody      = 4 << 20
+	maxLogin     = 64 << 10
 	usersSeenFor = 2 * time.Second
 )
 
@@ -95,9 +106,10 @@ func HashPassword(password string) (string, error) {
 
 // gate lets people in.
 type gate struct {
-	store *state.Store
-	now   func() time.Time
-	dummy string // a hash that no password has, so that an unknown name takes as long as a wrong password
+	store  *state.Store
+	now    func() time.Time
+	engine func() pipelines.Engine
+	dummy  string // a hash that no password has, so that an unknown name takes as long as a wrong password
 
 	mu       sync.Mutex
 	tries    map[string]*rate.Limiter // by name and by address
@@ -106,12 +118,15 @@ type gate struct {
 	lookedAt time.Time
 }
 
-func newGate(store *state.Store, now func() time.Time) *gate {
-	return &gate{store: store, now: now, tries: map[string]*rate.Limiter{}}
+func newGate(store *state.Store, now func() time.Time, engine func() pipelines.Engine) *gate {
+	return &gate{store: store, now: now, engine: engine, tries: map[string]*rate.Limiter{}}
 }
 
-// open tells whether nobody has to log in, since there are no users.
+// open tells whether nobody has to log in, since there are no users and no identity provider.
 func (g *gate) open(ctx context.Context) (bool, error) {
+	if g.engine().OIDC != nil {
+		return false, nil
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.now().Sub(g.lookedAt) < usersSeenFor {
@@ -125,27 +140,116 @@ func (g *gate) open(ctx context.Context) (bool, error) {
 	return !g.someone, nil
 }
 
-// allowed counts a try to log in: ten at once, then one in ten seconds, for a name and for an address.
+// passwords tells whether users that are kept here may log in.
+func (g *gate) passwords() bool {
+	o := g.engine().OIDC
+	return o == nil || o.Passwords
+}
+
+const (
+	triesAtOnce = 10
+	triesEvery  = 10 * time.Second
+	triesKept   = 10_000
+)
+
+// allowed counts a try to log in: ten at once, then one in ten seconds, for an address and for a name. Where the address
+// has tried too often the name is not looked at, so that nobody fills the memory with names.
 func (g *gate) allowed(names ...string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.tries) > 10_000 {
-		clear(g.tries)
-	}
-	ok := true
 	for _, name := range names {
 		if g.tries[name] == nil {
-			g.tries[name] = rate.NewLimiter(rate.Every(10*time.Second), 10)
+			if len(g.tries) >= triesKept {
+				g.forget()
+			}
+			g.tries[name] = rate.NewLimiter(rate.Every(triesEvery), triesAtOnce)
 		}
-		ok = g.tries[name].Allow() && ok
+		if !g.tries[name].AllowN(g.now(), 1) {
+			return false
+		}
 	}
-	return ok
+	return true
+}
+
+// forget drops those who have not tried for so long that they may try as often as anybody. When that is nobody then so
+// many addresses try at once that their counts are of no use.
+func (g *gate) forget() {
+	for name, l := range g.tries {
+		if l.TokensAt(g.now()) >= triesAtOnce {
+			delete(g.tries, name)
+		}
+	}
+	if len(g.tries) >= triesKept {
+		clear(g.tries)
+	}
+}
+
+// address is where a request comes from: what a proxy on this machine says, for IPv6 the network, of which one machine
+// has all addresses.
+func (g *gate) address(r *http.Request) string {
+	from, _, _ := net.SplitHostPort(r.RemoteAddr)
+	if protocol.Loopback(from) {
+		hops := strings.Split(r.Header.Get("X-Forwarded-For"), ",") // the last one is the proxy's word
+		if hop := strings.TrimSpace(hops[len(hops)-1]); net.ParseIP(hop) != nil {
+			from = hop
+		}
+	}
+	if ip, err := netip.ParseAddr(from); err == nil && ip.Is6() && !ip.Is4In6() {
+		if network, err := ip.WithZone("").Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return from
+}
+
+// secure tells whether a browser came by TLS, to this process or to a proxy before it.
+func (g *gate) secure(r *http.Request) bool {
+	u, err := url.Parse(g.engine().URL)
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" || err == nil && u.Scheme == "https" && u.Host == r.Host
+}
+
+// cookie is what a browser shows to be let in; without a secret it is to be forgotten. By TLS its name keeps other sites
+// of the domain from setting it.
+func (g *gate) cookie(r *http.Request, secret string) *http.Cookie {
+	c := &http.Cookie{
+		Name: cookieName, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: g.secure(r), MaxAge: -1,
+	}
+	if c.Secure {
+		c.Name = "__Host-" + cookieName
+	}
+	if secret != "" {
+		c.MaxAge = int(sessionTime.Seconds())
+	}
+	return c
+}
+
+// shown is the secret that a browser shows, "" when there is none.
+func (g *gate) shown(r *http.Request) string {
+	cookies := r.CookiesNamed(g.cookie(r, "").Name)
+	if len(cookies) == 0 {
+		return ""
+	}
+	return cookies[0].Value
+}
+
+// kinds are the kinds of sessions that let somebody in.
+func (g *gate) kinds() (out []string) {
+	if g.passwords() {
+		out = append(out, state.KindSession)
+	}
+	if o := g.engine().OIDC; o != nil {
+		out = append(out, oidcKind(o))
+	}
+	return out
 }
 
 // login checks a password and returns the secret of a new session.
 func (g *gate) login(ctx context.Context, name, password, address string) (secret string, err error) {
-	if !g.allowed("name "+name, "address "+address) {
-		return "", &fault{http.StatusTooManyRequests, "Too many tries. Wait a minute, then try again."}
+	if !g.passwords() {
+		return "", &fault{http.StatusForbidden, "Here people log in with %s.", []any{g.engine().OIDC.Name}}
+	}
+	if !g.allowed("address "+address, "name "+name) {
+		return "", &fault{http.StatusTooManyRequests, "Too many tries. Wait a minute, then try again.", nil}
 	}
 	users, err := g.store.Users(ctx)
 	if err != nil {
@@ -153,6 +257,9 @@ func (g *gate) login(ctx context.Context, name, password, address string) (secre
 	}
 	g.hashing.Lock()
 	defer g.hashing.Unlock()
+	if ctx.Err() != nil { // whoever asked is gone
+		return "", ctx.Err()
+	}
 	if g.dummy == "" {
 		if g.dummy, err = argon2id.CreateHash(rand.Text(), argon2id.DefaultParams); err != nil {
 			return "", err
@@ -164,7 +271,7 @@ func (g *gate) login(ctx context.Context, name, password, address string) (secre
 	}
 	ok, err := argon2id.ComparePasswordAndHash(password, hash)
 	if err != nil || !ok {
-		return "", &fault{http.StatusUnauthorized, "The name or the password is wrong."}
+		return "", &fault{http.StatusUnauthorized, "The name or the password is wrong.", nil}
 	}
 	now := g.now()
 	secret = rand.Text() + rand.Text()
@@ -186,15 +293,25 @@ func (g *gate) identify(r *http.Request) (*person, error) {
 	} else if open {
 		return &person{Name: "local", Role: Admin}, nil
 	}
-	cookies := r.CookiesNamed(cookieName)
-	if len(cookies) == 0 {
+	secret := g.shown(r)
+	if secret == "" {
 		return nil, nil
 	}
-	pass, ok, err := g.store.PassOf(r.Context(), state.KindSession, cookies[0].Value, g.now())
-	if err != nil || !ok || !Role(pass.Role).Known() {
-		return nil, err
+	for _, kind := range g.kinds() {
+		pass, ok, err := g.store.PassOf(r.Context(), kind, secret, g.now())
+		if err != nil {
+			return nil, err
+		}
+		if !ok || !Role(pass.Role).Known() {
+			continue
+		}
+		p := &person{Name: pass.Name, Role: Role(pass.Role), Login: true}
+		if kind != state.KindSession {
+			p.Name += oidcMark
+		}
+		return p, nil
 	}
-	return &person{Name: pass.Name, Role: Role(pass.Role), Login: true}, nil
+	return nil, nil
 }
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -229,14 +346,25 @@ func (r *room) guard(next http.Handler) http.Handler {
 		if req.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		if open, err := r.gate.open(req.Context()); err == nil && open && !localRequest(req) {
-			// A foreign name that leads to this machine is how another site would reach in.
+		if open, err := r.gate.open(req.Context()); err == nil && open && !fromHere(req) {
+			// A foreign name that leads to this machine is how another site would reach in; a proxy is how another machine would.
 			http.Error(w, "Without a login the dashboard answers on this machine only, as localhost. "+
 				"Add a user first: kopru user add NAME --role admin", http.StatusForbidden)
 			return
 		}
 		inner.ServeHTTP(w, req)
 	})
+}
+
+// fromHere tells whether a request was made on this machine, for it, and not by a proxy for somebody else.
+func fromHere(req *http.Request) bool {
+	from, _, err := net.SplitHostPort(req.RemoteAddr)
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via"} {
+		if req.Header.Get(name) != "" {
+			return false
+		}
+	}
+	return err == nil && protocol.Loopback(from) && localRequest(req)
 }
 
 func localRequest(req *http.Request) bool {
@@ -249,7 +377,7 @@ func localRequest(req *http.Request) bool {
 
 // public is what anybody may fetch.
 func public(path string) bool {
-	return path == "/login" || path == "/healthz" || path == "/readyz" || strings.HasPrefix(path, "/assets/")
+	return path == "/login" || path == oidcPath || path == oidcBack || path == "/healthz" || path == "/readyz" || strings.HasPrefix(path, "/assets/")
 }
 
 // askIn sends a browser to the login and tells a program.
@@ -271,46 +399,99 @@ func (r *room) askIn(w http.ResponseWriter, req *http.Request) {
 	http.Redirect(w, req, target, http.StatusSeeOther)
 }
 
-func (r *room) logIn(w http.ResponseWriter, req *http.Request) {
-	next := req.FormValue("next")
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, "\\") {
-		next = "/"
+// inside is a place of the dashboard, its start where somebody was to be led elsewhere.
+func inside(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsFunc(next, func(c rune) bool { return c == '\\' || c < ' ' }) {
+		return "/"
 	}
-	if req.Method == http.MethodGet {
-		r.page(w, req, "login", map[string]any{"Next": next})
+	return next
+}
+
+// loginView is the page where people come in.
+type loginView struct {
+	Next, Name, Wrong string
+	Passwords         bool
+	Provider          string // what it is called, "" = there is none
+	Left              string // what somebody has just left
+}
+
+func (r *room) loginPage(w http.ResponseWriter, req *http.Request, next, name string, f *fault) {
+	view := loginView{Next: next, Name: name, Passwords: r.gate.passwords()}
+	if o := r.gate.engine().OIDC; o != nil {
+		view.Provider = o.Name
+	}
+	if f != nil {
+		view.Wrong = r.pages[languageOf(req)].text(f.message, f.args...)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(f.status)
+	}
+	r.page(w, req, "login", view)
+}
+
+func (r *room) logIn(w http.ResponseWriter, req *http.Request) {
+	req.Body = http.MaxBytesReader(w, req.Body, maxLogin)
+	next := inside(req.FormValue("next"))
+	if req.Method != http.MethodPost {
+		r.loginPage(w, req, next, "", nil)
 		return
 	}
 	name := strings.TrimSpace(req.PostFormValue("name"))
-	address, _, _ := net.SplitHostPort(req.RemoteAddr)
+	address := r.gate.address(req)
 	secret, err := r.gate.login(req.Context(), name, req.PostFormValue("password"), address)
+	if err == nil {
+		err = r.endSession(req)
+	}
 	if err != nil {
 		var f *fault
 		if !errors.As(err, &f) {
 			r.fail(w, req, err)
 			return
 		}
-		r.note(req.Context(), name, "login refused", address)
-		w.WriteHeader(f.status)
-		r.page(w, req, "login", map[string]any{"Next": next, "Name": name, "Wrong": f.message})
+		if f.status != http.StatusTooManyRequests { // which would fill the log
+			r.note(req.Context(), fmt.Sprintf("%.100s", name), "login refused", address)
+		}
+		r.loginPage(w, req, next, name, f)
 		return
 	}
 	r.note(req.Context(), name, "login", address)
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: req.TLS != nil,
-		MaxAge: int(sessionTime.Seconds()),
-	})
+	http.SetCookie(w, r.gate.cookie(req, secret))
 	http.Redirect(w, req, next, http.StatusSeeOther)
 }
 
-func (r *room) logOut(w http.ResponseWriter, req *http.Request) {
-	if cookie, err := req.Cookie(cookieName); err == nil {
-		if err := r.Store.EndPass(req.Context(), state.KindSession, cookie.Value); err != nil {
-			r.fail(w, req, err)
-			return
+// endSession makes what the browser shows worth nothing.
+func (r *room) endSession(req *http.Request) error {
+	secret := r.gate.shown(req)
+	if secret == "" {
+		return nil
+	}
+	for _, kind := range r.gate.kinds() {
+		if err := r.Store.EndPass(req.Context(), kind, secret); err != nil {
+			return err
 		}
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", MaxAge: -1})
-	http.Redirect(w, req, "/login", http.StatusSeeOther)
+	return nil
+}
+
+func (r *room) logOut(w http.ResponseWriter, req *http.Request) {
+	if err := r.endSession(req); err != nil {
+		r.fail(w, req, err)
+		return
+	}
+	if p := who(req.Context()); p.Login {
+		r.note(req.Context(), p.Name, "logout", r.gate.address(req))
+	}
+	elsewhere := r.endElsewhere(req)
+	http.SetCookie(w, r.gate.cookie(req, ""))
+	http.SetCookie(w, r.hintCookie(req, "", -1))
+	if elsewhere == "" {
+		http.Redirect(w, req, "/login", http.StatusSeeOther)
+		return
+	}
+	// A redirect would be of a form, which the security policy lets go nowhere else.
+	w.Header().Set("Refresh", "0; url="+elsewhere)
+	r.page(w, req, "login", loginView{Left: r.gate.engine().OIDC.Name})
 }
 
 // note writes into the audit log who did what.

@@ -195,7 +195,10 @@ func (r *room) post(do func(*http.Request) (to string, err error)) http.HandlerF
 
 func (r *room) routes(mux *http.ServeMux) {
 	mux.Handle("GET /assets/", http.HandlerFunc(r.asset))
-	mux.HandleFunc("/login", r.logIn)
+	mux.HandleFunc("GET /login", r.logIn)
+	mux.HandleFunc("POST /login", r.logIn)
+	mux.HandleFunc("GET "+oidcPath, r.oidcBegin)
+	mux.HandleFunc("GET "+oidcBack, r.oidcReturn)
 	mux.HandleFunc("POST /logout", r.logOut)
 	mux.HandleFunc("POST /language", r.setLanguage)
 	mux.HandleFunc("GET /events", r.events)

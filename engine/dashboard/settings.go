@@ -129,7 +129,7 @@ func seen(text []byte) string {
 
 // errMeanwhile is that somebody else was quicker.
 var errMeanwhile = &fault{
-	http.StatusConflict, "The settings file was changed meanwhile, in an editor or by somebody else. Nothing was written: look at the difference again.",
+	http.StatusConflict, "The settings file was changed meanwhile, in an editor or by somebody else. Nothing was written: look at the difference again.", nil,
 }
 
 // change writes settings into the standard file, when the project is valid with them and the file is as it was seen; ""

@@ -406,3 +406,22 @@ func contains(t *testing.T, text string, all ...string) {
 		}
 	}
 }
+
+func (s *shop) read(name string) string {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// restart serves the shop by a new handler, at the same address, that remembers nothing but the state.
+func (s *shop) restart() {
+	s.t.Helper()
+	handler, err := dashboard.New(s.engine)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.server.Config.Handler = handler
+}

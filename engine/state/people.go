@@ -19,7 +19,7 @@ type User struct {
 // PutUser keeps a user, in place of an earlier one of the same name, whose sessions end.
 func (s *Store) PutUser(ctx context.Context, u User) error {
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := s.endPasses(ctx, tx, KindSession, u.Name); err != nil {
+		if _, err := s.endSessions(ctx, tx, u.Name); err != nil {
 			return err
 		}
 		return s.insert(ctx, tx, "INSERT INTO users (name, role, password, at)", 4,
@@ -28,10 +28,12 @@ func (s *Store) PutUser(ctx context.Context, u User) error {
 	})
 }
 
-// RemoveUser forgets a user and ends their sessions. It is false when there is none of that name.
+// RemoveUser forgets a user and ends their sessions, also those that an identity provider began. It is false when there
+// is none of that name.
 func (s *Store) RemoveUser(ctx context.Context, name string) (removed bool, err error) {
 	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := s.endPasses(ctx, tx, KindSession, name); err != nil {
+		ended, err := s.endSessions(ctx, tx, name)
+		if err != nil {
 			return err
 		}
 		result, err := tx.ExecContext(ctx, s.rebind("DELETE FROM users WHERE name = ?"), name)
@@ -39,15 +41,18 @@ func (s *Store) RemoveUser(ctx context.Context, name string) (removed bool, err 
 			return err
 		}
 		n, err := result.RowsAffected()
-		removed = n > 0
+		removed = n+ended > 0
 		return err
 	})
 	return removed, err
 }
 
-func (s *Store) endPasses(ctx context.Context, tx *sql.Tx, kind, name string) error {
-	_, err := tx.ExecContext(ctx, s.rebind("DELETE FROM passes WHERE kind = ? AND name = ?"), kind, name)
-	return err
+func (s *Store) endSessions(ctx context.Context, tx *sql.Tx, name string) (int64, error) {
+	result, err := tx.ExecContext(ctx, s.rebind("DELETE FROM passes WHERE kind <> ? AND name = ?"), KindToken, name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // Users lists the users by name.
@@ -68,6 +73,7 @@ func (s *Store) Users(ctx context.Context) ([]User, error) {
 const (
 	KindSession = "session"
 	KindToken   = "token"
+	KindOIDC    = "oidc " // then what the session was judged by
 )
 
 // Pass lets a browser or a program in. What its owner shows is kept as a digest only.
