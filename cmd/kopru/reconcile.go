@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -166,9 +167,9 @@ func writeReconciliations(out io.Writer, all []*run.Reconciliation) error {
 	return w.WriteAll(rows)
 }
 
-// safeCell keeps a spreadsheet from taking a text for a formula.
+// safeCell keeps a spreadsheet from taking a text for a formula, also one that takes wide characters for the usual ones.
 func safeCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " ")); strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + text
 	}
 	return text

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -24,10 +26,21 @@ func (h *hidden) add(secrets []string) {
 	var pairs []string
 	for _, s := range h.all {
 		if len(s) >= 4 { // shorter ones would blank out half of every line
-			pairs = append(pairs, s, "•••")
+			for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s), inJSON(s, false), inJSON(s, true)} {
+				pairs = append(pairs, form, "•••")
+			}
 		}
 	}
 	h.replacer.Store(strings.NewReplacer(pairs...))
+}
+
+// inJSON is a text as it stands between the quotes of JSON, which may or may not be made for a page.
+func inJSON(s string, page bool) string {
+	var out strings.Builder
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(page)
+	_ = enc.Encode(s) // a text always has a form
+	return strings.Trim(out.String(), "\n")[1 : out.Len()-2]
 }
 
 func (h *hidden) clean(text string) string {

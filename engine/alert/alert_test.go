@@ -353,3 +353,40 @@ func TestMailArrives(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// TestOthersWordsAreQuoted: what a customer or a system wrote formats no message, calls nobody and leads nowhere.
+func TestOthersWordsAreQuoted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, pipelines.Alert{DeadLetters: 1, ConnectionDown: time.Minute})
+	const evil = "<!channel> <https://evil.test|log in> [log in](https://evil.test) <b>x</b> @everyone\n  Look: https://evil.test\r\nBcc: x@evil.test"
+	s := h.run("failed", 1)
+	s.Hold = append(s.Hold, state.Held{
+		Pipeline: "orders", Status: state.HeldDead, Key: "k", Step: "sale", Code: "<b>`x`", Message: evil + strings.Repeat(" long", 400),
+		Since: h.now, CreatedAt: h.now, UpdatedAt: h.now,
+	})
+	err := errors.Join(h.store.Settle(t.Context(), s),
+		h.store.PutTroubles(t.Context(), "there/2", []state.Trouble{{Connection: "fake.till", Since: h.now.Add(-time.Hour), Reason: evil}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.look(time.Second)
+	text := h.got[0].text
+	for _, bad := range []string{"<", ">", "[", "`", "@", "https://evil", "\n  Look: https: //evil", "\nBcc", "\r"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%q in:\n%s", bad, text)
+		}
+	}
+	if n := strings.Count(text, "https://kopru.example.com/"); n != 2 || len(text) > 3000 {
+		t.Errorf("%d links in %d characters:\n%s", n, len(text), text)
+	}
+	h.told([]string{"Kopru: 2 things are wrong"}, "Why: ‹!channel› ‹https: //evil.test|log in›")
+	// Where everything is kept as it came, a letter's words may name people.
+	h = newHouse(t, pipelines.Alert{DeadLetters: 1})
+	h.project.Pipelines[0].Payloads = "full"
+	h.fail("books.total")
+	h.look(time.Second)
+	if strings.Contains(h.got[0].text, "is not known") {
+		t.Errorf("it quotes:\n%s", h.got[0].text)
+	}
+	h.told([]string{"Kopru: 1 record of pipeline orders did not come through, at step sale (books.total)"}, "Why: The letter says it")
+}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -44,8 +45,30 @@ func (g *Guard) findings(ctx context.Context, a *pipelines.Alert) ([]state.Alert
 // person is what looks like somebody's address: a message leaves the house, and says nothing of people.
 var person = regexp.MustCompile(`[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]+`)
 
+// markup is what a channel may take for more than a text: what others wrote is shown, and neither formats a message nor
+// calls everybody nor leads anywhere.
+var markup = strings.NewReplacer("<", "‹", ">", "›", "[", "(", "]", ")", "@", "＠", "`", "'", "://", ": //")
+
+// longestQuote bounds what is quoted.
+const longestQuote = 500
+
+// impersonal is what others wrote, as it may leave the house.
 func (g *Guard) impersonal(text string) string {
-	return person.ReplaceAllString(g.Clean(text), "•••")
+	text = markup.Replace(strings.Join(strings.Fields(person.ReplaceAllString(g.Clean(text), "•••")), " "))
+	if quoted := []rune(text); len(quoted) > longestQuote {
+		text = string(quoted[:longestQuote]) + "…"
+	}
+	return text
+}
+
+// whyFailed is what a letter says. Where a pipeline keeps everything as it came, that may name people.
+func (g *Guard) whyFailed(h *state.Held) string {
+	for _, p := range g.Project().Pipelines {
+		if p.Name == h.Pipeline && p.Payloads == "full" {
+			return "The letter says it; here it is left out, since the pipeline keeps personal data as it came (payloads = \"full\")."
+		}
+	}
+	return g.impersonal(h.Message)
 }
 
 func (g *Guard) letters(ctx context.Context, a *pipelines.Alert) ([]state.Alert, error) {
@@ -70,8 +93,8 @@ func (g *Guard) letters(ctx context.Context, a *pipelines.Alert) ([]state.Alert,
 			path := url.Values{"pipeline": {h.Pipeline}, "step": {h.Step}, "code": {h.Code}, "status": {h.Status}}
 			out = append(out, state.Alert{
 				Condition: byLetters, Subject: h.Pipeline + " " + h.Step + " " + h.Code, Since: h.Oldest,
-				What:   fmt.Sprintf("%s of pipeline %s did not come through, at step %s (%s)", records(h.Letters), h.Pipeline, h.Step, h.Code),
-				Why:    g.impersonal(h.Example.Message),
+				What:   fmt.Sprintf("%s of pipeline %s did not come through, at step %s (%s)", records(h.Letters), h.Pipeline, h.Step, g.impersonal(h.Code)),
+				Why:    g.whyFailed(&h.Example),
 				Remedy: cmp.Or(diag.Explain(h.Code), "The other system refused the record. Mend it there or here, then replay the letter."),
 				Path:   "/failures/group?" + path.Encode(),
 			})

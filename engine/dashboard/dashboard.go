@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
@@ -140,6 +142,9 @@ type Listen struct {
 	Insist          bool // an address that is taken is an error; otherwise another one is sought
 }
 
+// mostConnections leaves the engine its own, however many browsers there are, or somebody opens to do harm.
+const mostConnections = 500
+
 // Serve serves the dashboard until ctx ends. It says where through told, once it can be reached.
 func Serve(ctx context.Context, e Engine, l Listen, told func(url string)) error {
 	if err := mayListen(ctx, e, l.Address); err != nil {
@@ -157,10 +162,11 @@ func Serve(ctx context.Context, e Engine, l Listen, told func(url string)) error
 	if err != nil {
 		return fmt.Errorf("the dashboard can't be served at %s: %w", l.Address, err)
 	}
+	listener = netutil.LimitListener(listener, mostConnections)
 	ending, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return ending },
 		ErrorLog:    slog.NewLogLogger(e.Log.Handler(), slog.LevelDebug),
 	}

@@ -346,6 +346,10 @@ func (r *room) guard(next http.Handler) http.Handler {
 		if req.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		if foreign(req) {
+			http.Error(w, "Another site asks for this, and gets nothing.", http.StatusForbidden)
+			return
+		}
 		if open, err := r.gate.open(req.Context()); err == nil && open && !fromHere(req) {
 			// A foreign name that leads to this machine is how another site would reach in; a proxy is how another machine would.
 			http.Error(w, "Without a login the dashboard answers on this machine only, as localhost. "+
@@ -354,6 +358,12 @@ func (r *room) guard(next http.Handler) http.Handler {
 		}
 		inner.ServeHTTP(w, req)
 	})
+}
+
+// foreign tells whether a page of another site asks, rather than a person who followed a link. What changes something is
+// refused elsewhere; this keeps other sites from making the dashboard ask the systems.
+func foreign(req *http.Request) bool {
+	return req.Header.Get("Sec-Fetch-Site") == "cross-site" && (req.Header.Get("Sec-Fetch-Mode") != "navigate" || req.Header.Get("Sec-Fetch-Dest") != "document")
 }
 
 // fromHere tells whether a request was made on this machine, for it, and not by a proxy for somebody else.

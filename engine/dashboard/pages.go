@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/text/message"
 
@@ -362,7 +363,7 @@ func (r *room) export(w http.ResponseWriter, req *http.Request) {
 				return err
 			}
 			return table.Write([]string{
-				e.At.UTC().Format(time.RFC3339Nano), e.Pipeline, e.Entity, safeCell(e.Key), string(e.Outcome), e.Code, safeCell(e.Reason),
+				e.At.UTC().Format(time.RFC3339Nano), e.Pipeline, safeCell(e.Entity), safeCell(e.Key), string(e.Outcome), safeCell(e.Code), safeCell(e.Reason),
 				string(effects), e.Run, strconv.FormatFloat(e.TookMS, 'f', -1, 64),
 			})
 		}
@@ -392,9 +393,9 @@ func (r *room) export(w http.ResponseWriter, req *http.Request) {
 	flush()
 }
 
-// safeCell keeps a spreadsheet from taking a text for a formula.
+// safeCell keeps a spreadsheet from taking a text for a formula, also one that takes wide characters for the usual ones.
 func safeCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " ")); strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + text
 	}
 	return text

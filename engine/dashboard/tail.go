@@ -10,6 +10,13 @@ import (
 	"github.com/kopru-io/kopru/engine/state"
 )
 
+const (
+	mostWatchers = 200              // on this node
+	watchersEach = 20               // of one person or token
+	watchedFor   = 30 * time.Minute // then a browser asks again, and is let in or not
+	writeTime    = 20 * time.Second // for a line, after which whoever does not read is gone
+)
+
 // tailInterval is how often the state is looked at while somebody watches.
 const tailInterval = time.Second
 
@@ -19,19 +26,29 @@ type tail struct {
 	store *state.Store
 
 	mu       sync.Mutex
-	watchers map[chan struct{}]bool
+	watchers map[chan struct{}]string // who watches
 	stop     context.CancelFunc
 }
 
 func newTail(store *state.Store) *tail {
-	return &tail{store: store, watchers: map[chan struct{}]bool{}}
+	return &tail{store: store, watchers: map[chan struct{}]string{}}
 }
 
-func (t *tail) join() (news chan struct{}, leave func()) {
+// join is nil when there are too many already.
+func (t *tail) join(name string) (news chan struct{}, leave func()) {
 	news = make(chan struct{}, 1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.watchers[news] = true; len(t.watchers) == 1 {
+	theirs := 0
+	for _, other := range t.watchers {
+		if other == name {
+			theirs++
+		}
+	}
+	if len(t.watchers) >= mostWatchers || theirs >= watchersEach {
+		return nil, nil
+	}
+	if t.watchers[news] = name; len(t.watchers) == 1 {
 		ctx, cancel := context.WithCancel(context.Background())
 		t.stop = cancel
 		go t.watch(ctx)
@@ -74,9 +91,20 @@ func (t *tail) watch(ctx context.Context) {
 // events tells a browser when something has changed; it then asks for what it shows.
 func (r *room) events(w http.ResponseWriter, req *http.Request) {
 	control := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	news, leave := r.tail.join()
+	news, leave := r.tail.join(who(req.Context()).Name)
+	if news == nil {
+		w.Header().Set("Retry-After", "60")
+		http.Error(w, "Too many watch already.", http.StatusTooManyRequests)
+		return
+	}
 	defer leave()
+	w.Header().Set("Content-Type", "text/event-stream")
+	end := time.NewTimer(watchedFor)
+	defer end.Stop()
+	w.WriteHeader(http.StatusOK)
+	if err := control.Flush(); err != nil {
+		return
+	}
 	alive := time.NewTicker(20 * time.Second)
 	defer alive.Stop()
 	for {
@@ -84,9 +112,14 @@ func (r *room) events(w http.ResponseWriter, req *http.Request) {
 		select {
 		case <-req.Context().Done():
 			return
+		case <-end.C:
+			return
 		case <-news:
 			line = "event: changed\ndata: \n\n"
 		case <-alive.C:
+		}
+		if err := control.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+			return
 		}
 		if _, err := fmt.Fprint(w, line); err != nil {
 			return

@@ -104,8 +104,8 @@ func (r *room) setLanguage(w http.ResponseWriter, req *http.Request) {
 		})
 	}
 	back := "/"
-	if u, err := url.Parse(req.Referer()); err == nil && strings.HasPrefix(u.Path, "/") {
-		back = u.RequestURI()
+	if u, err := url.Parse(req.Referer()); err == nil {
+		back = inside(u.RequestURI())
 	}
 	http.Redirect(w, req, back, http.StatusSeeOther)
 }
