@@ -182,7 +182,7 @@ func (s *Store) endBackfill(ctx context.Context, tx *sql.Tx, id, status, message
 	}
 	_, err = tx.ExecContext(ctx,
 		s.rebind("UPDATE runs SET status = ?, finished_at = ?, counts = ?, sinks = ?, error = ? WHERE id = ?"),
-		status, time.Now().UnixMilli(), countsText, sinksText, message, id)
+		status, time.Now().UnixMilli(), countsText, sinksText, s.seal.text(message), id)
 	return err
 }
 
@@ -197,7 +197,7 @@ func (s *Store) Backfills(ctx context.Context, pipeline string, open bool, limit
 	err := s.query(ctx, "SELECT b.id, b.pipeline, b.span, b.alone, r.status, r.version, r.node, r.error, r.started_at, r.finished_at "+
 		"FROM backfills b JOIN runs r ON r.id = b.id"+where+" ORDER BY b.id DESC LIMIT ?", append(args, limitOr(limit)),
 		func(rows *sql.Rows) error {
-			b, err := scanBackfill(rows.Scan)
+			b, err := s.scanBackfill(rows.Scan)
 			out = append(out, b)
 			return err
 		})
@@ -227,7 +227,7 @@ func (s *Store) Backfill(ctx context.Context, id string) (Backfill, error) {
 	var b Backfill
 	err := s.query(ctx, "SELECT b.id, b.pipeline, b.span, b.alone, r.status, r.version, r.node, r.error, r.started_at, r.finished_at "+
 		"FROM backfills b JOIN runs r ON r.id = b.id WHERE b.id = ?", []any{id}, func(rows *sql.Rows) (err error) {
-		b, err = scanBackfill(rows.Scan)
+		b, err = s.scanBackfill(rows.Scan)
 		return err
 	})
 	if err == nil && b.ID == "" {
@@ -239,11 +239,14 @@ func (s *Store) Backfill(ctx context.Context, id string) (Backfill, error) {
 	return b, err
 }
 
-func scanBackfill(scan func(...any) error) (Backfill, error) {
+func (s *Store) scanBackfill(scan func(...any) error) (Backfill, error) {
 	var b Backfill
 	var alone, started, finished int64
 	err := scan(&b.ID, &b.Pipeline, &b.Span, &alone, &b.Status, &b.Version, &b.Node, &b.Error, &started, &finished)
 	b.Alone, b.StartedAt, b.FinishedAt = alone != 0, moment(started), moment(finished)
+	if err == nil {
+		b.Error, err = s.seal.openText(b.Error)
+	}
 	return b, err
 }
 
@@ -261,7 +264,7 @@ func (s *Store) partitions(ctx context.Context, from querier, id string) ([]Part
 	defer rows.Close() //nolint:errcheck // Err below tells
 	var out []Partition
 	for rows.Next() {
-		p, _, err := scanPartition(rows)
+		p, _, err := s.scanPartition(rows)
 		if err != nil {
 			return nil, err
 		}
@@ -283,7 +286,7 @@ func (h hold) live(p Partition, now time.Time) bool {
 	return p.Status == PartitionRunning && h.until > now.UnixMilli() && !gone(p.Node)
 }
 
-func scanPartition(row interface{ Scan(...any) error }) (Partition, hold, error) {
+func (s *Store) scanPartition(row interface{ Scan(...any) error }) (Partition, hold, error) {
 	var p Partition
 	var h hold
 	var from, to int64
@@ -294,7 +297,8 @@ func scanPartition(row interface{ Scan(...any) error }) (Partition, hold, error)
 		return p, h, err
 	}
 	p.From, p.To = moment(from), moment(to)
-	return p, h, errors.Join(json.Unmarshal([]byte(counts), &p.Counts), json.Unmarshal([]byte(sinks), &p.Sinks))
+	p.Error, err = s.seal.openText(p.Error)
+	return p, h, errors.Join(err, json.Unmarshal([]byte(counts), &p.Counts), json.Unmarshal([]byte(sinks), &p.Sinks))
 }
 
 func countsJSON(counts Counts, sinks map[string]SinkCounts) (countsText, sinksText string, err error) {

@@ -56,7 +56,7 @@ func (s *Store) makeRoom(ctx context.Context, tx *sql.Tx, l lease, r Run) (waits
 	}
 	defer rows.Close() //nolint:errcheck // Err below tells
 	for rows.Next() {
-		p, h, err := scanPartition(rows)
+		p, h, err := s.scanPartition(rows)
 		if err != nil {
 			return false, err
 		}
@@ -163,7 +163,7 @@ func (s *Store) free(
 	}
 	defer rows.Close() //nolint:errcheck // Err below tells
 	for rows.Next() {
-		p, h, err := scanPartition(rows)
+		p, h, err := s.scanPartition(rows)
 		switch {
 		case err != nil:
 			return nil, 0, false, err
@@ -235,7 +235,7 @@ func (s *Store) EndPartition(ctx context.Context, p Partition, status, reason st
 			return err
 		}
 		result, err := tx.ExecContext(ctx, s.rebind("UPDATE partitions SET status = ?, error = ?, until = ? "+
-			"WHERE backfill = ? AND number = ? AND fence = ?"), status, reason, l.now.UnixMilli(), p.Backfill, p.Number, p.Fence)
+			"WHERE backfill = ? AND number = ? AND fence = ?"), status, s.seal.text(reason), l.now.UnixMilli(), p.Backfill, p.Number, p.Fence)
 		if err != nil {
 			return err
 		}
@@ -253,7 +253,7 @@ func (s *Store) EndPartition(ctx context.Context, p Partition, status, reason st
 // holdsPartition locks a partition's row and checks that its lease stands. Unlike a pipeline's, one that has run out
 // is lost although nobody took it: a live run may have begun.
 func (s *Store) holdsPartition(ctx context.Context, tx *sql.Tx, backfill string, number int, fence int64) (Partition, hold, error) {
-	p, h, err := scanPartition(tx.QueryRowContext(ctx, s.rebind("SELECT "+partitionColumns+
+	p, h, err := s.scanPartition(tx.QueryRowContext(ctx, s.rebind("SELECT "+partitionColumns+
 		" FROM partitions WHERE backfill = ? AND number = ?"+s.dialect.lock), backfill, number))
 	if errors.Is(err, sql.ErrNoRows) || err == nil && p.Fence != fence {
 		return p, h, ErrFenced

@@ -296,7 +296,8 @@ func (s *Store) passing(ctx context.Context, texts []string) ([]passing, error) 
 		}
 		return err
 	})
-	var out []passing
+	out, sealedErr := s.passingSealed(ctx, texts)
+	err = errors.Join(err, sealedErr)
 	for _, needle := range allNeedles(texts) {
 		for _, c := range columns {
 			if err != nil {
@@ -317,6 +318,33 @@ func (s *Store) passing(ctx context.Context, texts []string) ([]passing, error) 
 	return out, err
 }
 
+// sealedInPassing are sealed texts of tables that are not a person's, which the database can't search.
+var sealedInPassing = []passing{{table: "runs", column: "error", kind: "TEXT"}, {table: "partitions", column: "error", kind: "TEXT"}}
+
+func (s *Store) passingSealed(ctx context.Context, texts []string) (out []passing, err error) {
+	if s.seal.writes == nil {
+		return nil, nil
+	}
+	list := allNeedles(texts)
+	for _, c := range sealedInPassing {
+		err = s.query(ctx, "SELECT DISTINCT "+c.column+" FROM "+c.table+" WHERE "+c.column+" <> ''", nil, func(rows *sql.Rows) error {
+			c := c
+			if err := rows.Scan(&c.text); err != nil {
+				return err
+			}
+			plain, err := s.seal.openText(c.text)
+			if plain != c.text && slices.ContainsFunc(list, func(needle string) bool { return strings.Contains(strings.ToLower(plain), needle) }) {
+				out = append(out, c)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 func allNeedles(texts []string) []string {
 	var out []string
 	for _, text := range texts {
@@ -327,11 +355,18 @@ func allNeedles(texts []string) []string {
 
 // blot strikes the texts out where one is named in passing.
 func (s *Store) blot(ctx context.Context, p passing, texts []string) error {
-	text := p.text
+	text, err := s.seal.openText(p.text)
+	if err != nil {
+		return err
+	}
+	sealed := text != p.text
 	for _, needle := range allNeedles(texts) {
 		for at := strings.Index(strings.ToLower(text), needle); at >= 0; at = strings.Index(strings.ToLower(text), needle) {
 			text = text[:at] + "•••" + text[at+len(needle):]
 		}
+	}
+	if sealed {
+		text = s.seal.text(text)
 	}
 	column := `"` + p.column + `"`
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {

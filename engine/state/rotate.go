@@ -11,13 +11,15 @@ import (
 // sealedTable is a table of which some columns are sealed.
 type sealedTable struct {
 	name, key        string
+	first            any // comes before every key
 	documents, texts []string
 }
 
 var sealedTables = []sealedTable{
-	{"stories", "record_id", []string{"story"}, nil},
-	{"held", "id", []string{"original", "current", "exchanges", "meta", "edited"}, []string{"message", "waits_for", "reason"}},
-	{"activity", "id", nil, []string{"reason"}},
+	{"stories", "record_id", "", []string{"story"}, nil},
+	{"held", "id", int64(0), []string{"original", "current", "exchanges", "meta", "edited"}, []string{"message", "waits_for", "reason"}},
+	{"activity", "id", int64(0), nil, []string{"reason"}},
+	{"runs", "id", "", nil, []string{"error"}},
 }
 
 // rotated is how many rows are looked at in one transaction.
@@ -35,6 +37,10 @@ func (s *Store) Rotate(ctx context.Context) (rows int64, err error) {
 			return rows, fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
+	n, err := s.rotatePartitions(ctx)
+	if rows += n; err != nil {
+		return rows, fmt.Errorf("partitions: %w", err)
+	}
 	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error { // last: it says which key the state is encrypted with
 		stored, err := s.vault(ctx, tx)
 		if err != nil {
@@ -49,15 +55,44 @@ func (s *Store) Rotate(ctx context.Context) (rows int64, err error) {
 	return rows, err
 }
 
+// rotatePartitions seals why partitions failed, which few have.
+func (s *Store) rotatePartitions(ctx context.Context) (written int64, err error) {
+	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var stale []string
+		err := scanAll(ctx, tx, "SELECT DISTINCT error FROM partitions WHERE error <> ''", nil, func(rows *sql.Rows) error {
+			var text string
+			err := rows.Scan(&text)
+			if text != "" && !s.seal.textSealedNow(text) {
+				stale = append(stale, text)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		written = 0
+		for _, text := range stale {
+			plain, err := s.seal.openText(text)
+			if err != nil {
+				return err
+			}
+			n, err := s.exec(ctx, tx, "UPDATE partitions SET error = ? WHERE error = ?", s.seal.text(plain), text)
+			if err != nil {
+				return err
+			}
+			written += n
+		}
+		return nil
+	})
+	return written, err
+}
+
 func (s *Store) rotateTable(ctx context.Context, t sealedTable) (written int64, err error) {
 	columns := append(append([]string{t.key}, t.documents...), t.texts...)
 	from := "SELECT " + strings.Join(columns, ", ") + " FROM " + t.name
 	page := s.rebind(from + " WHERE " + t.key + " > ? ORDER BY " + t.key + " LIMIT ?" + s.dialect.lock)
 	update := s.rebind("UPDATE " + t.name + " SET " + strings.Join(columns[1:], " = ?, ") + " = ? WHERE " + t.key + " = ?")
-	var after any = ""
-	if t.key == "id" {
-		after = int64(0)
-	}
+	after := t.first
 	for n := rotated; err == nil && n == rotated; {
 		err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			var old [][]any

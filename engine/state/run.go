@@ -118,7 +118,7 @@ func (s *Store) FinishRun(ctx context.Context, r Run, fence int64) error {
 		}
 		_, err = tx.ExecContext(ctx,
 			s.rebind("UPDATE runs SET status = ?, finished_at = ?, counts = ?, sinks = ?, error = ? WHERE id = ?"),
-			r.Status, r.FinishedAt.UnixMilli(), string(counts), string(sinks), r.Error, r.ID)
+			r.Status, r.FinishedAt.UnixMilli(), string(counts), string(sinks), s.seal.text(r.Error), r.ID)
 		return err
 	})
 }
@@ -134,6 +134,9 @@ func (s *Store) Runs(ctx context.Context, pipeline string, limit int) ([]Run, er
 		var counts, sinks string
 		err := rows.Scan(&r.ID, &r.Pipeline, &r.Kind, &r.Status, &started, &finished, &counts, &sinks, &r.Error, &r.Version, &r.Node)
 		if err != nil {
+			return err
+		}
+		if r.Error, err = s.seal.openText(r.Error); err != nil {
 			return err
 		}
 		r.StartedAt = time.UnixMilli(started)

@@ -46,7 +46,7 @@ func fill(t *testing.T, s *state.Store, run string) {
 	if _, err := s.Announce(t.Context(), []state.Intent{{Target: "books/" + run, Match: match, Run: run, At: time.Now()}}, "here"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.FinishRun(t.Context(), state.Run{ID: run, Status: "succeeded", FinishedAt: time.Now()}, st.Fence); err != nil {
+	if err := s.FinishRun(t.Context(), state.Run{ID: run, Status: "failed", FinishedAt: time.Now(), Error: "no " + secretWord}, st.Fence); err != nil {
 		t.Fatal(err)
 	}
 	readBack(t, s, run)
@@ -68,6 +68,11 @@ func readBack(t *testing.T, s *state.Store, run string) {
 	}
 	if intents := must(s.Intents(ctx, "books/"+run, []string{match})); intents[match].Run != run {
 		t.Errorf("%s: intents %+v", run, intents)
+	}
+	for _, r := range must(s.Runs(ctx, "orders", 0)) {
+		if r.ID == run && r.Error != "no "+secretWord {
+			t.Errorf("%s: the run failed by %q", run, r.Error)
+		}
 	}
 	waits := must(s.Waits(ctx, "orders", "v"))
 	if len(waits) != 1 || waits[0].Match != match {
@@ -101,10 +106,10 @@ func testKeys(t *testing.T, dsn string, stored func() []byte) {
 	s = must(state.Open(ctx, dsn, old))
 	readBack(t, s, "plain")
 	fill(t, s, "old")
-	if n := must(s.Rotate(ctx)); n != 3 { // what was plain: a story, a letter, an entry
+	if n := must(s.Rotate(ctx)); n != 4 { // what was plain: a story, a letter, an entry, a run's error
 		t.Errorf("%d rows were encrypted", n)
 	}
-	check(t, s.Compact(ctx, "stories", "held", "activity", "intents"))
+	check(t, s.Compact(ctx, "stories", "held", "activity", "intents", "runs"))
 	check(t, s.Close())
 	clean("encrypted")
 
@@ -118,7 +123,7 @@ func testKeys(t *testing.T, dsn string, stored func() []byte) {
 	s = must(state.Open(ctx, dsn, fresh, old))
 	fill(t, s, "fresh")
 	readBack(t, s, "old")
-	if n := must(s.Rotate(ctx)); n != 6 {
+	if n := must(s.Rotate(ctx)); n != 8 {
 		t.Errorf("%d rows were encrypted anew", n)
 	}
 	if n := must(s.Rotate(ctx)); n != 0 {
