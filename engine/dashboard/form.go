@@ -55,12 +55,12 @@ type settingsForm struct {
 	Flows   []Option // that settings are of
 	Since   time.Time
 	Lacking []string
+	Plain   bool // nobody is asked for any of them
 	Unasked bool // the systems know more, and were not asked yet
 	File    string
 
 	*Preview
 	Changes   string // as JSON, for writing
-	Changed   int
 	Written   string
 	Meanwhile bool
 }
@@ -227,7 +227,7 @@ func (r *room) sheet(ctx context.Context, ask Ask, changes Changes) (*settingsFo
 	}
 	mayEdit := who(ctx).Role.May(Admin)
 	out := &settingsForm{
-		File: pipelines.DefaultVarFile, Since: q.Since, Lacking: q.Lacking, Changed: len(changes),
+		File: pipelines.DefaultVarFile, Since: q.Since, Lacking: q.Lacking, Plain: len(q.List) == 0,
 		Unasked: len(q.List) > 0 && q.Since.IsZero() && mayEdit,
 	}
 	if changes != nil {

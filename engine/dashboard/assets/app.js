@@ -47,6 +47,10 @@
     const stacked = names.map((_, i) =>
       hours.map((_, h) => names.slice(0, i + 1).reduce((sum, name) => sum + series[name][h], 0)));
     const data = [hours, ...stacked.reverse()];
+    if (stacked[0].every((n) => n === 0)) { // stacked was turned: its first has the sums
+      box.replaceChildren(Object.assign(document.createElement("p"), { className: "empty", textContent: box.dataset.empty }));
+      return;
+    }
     const old = charts.get(box);
     if (old && old.theme === theme() && old.plot.root.isConnected) {
       old.plot.setData(data);
