@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,9 @@ func (c *cli) explainCommand() *cobra.Command {
 				return c.explainFunction(functions[i])
 			}
 			help := diag.Explain(args[0])
+			if name, _, ok := strings.Cut(args[0], "."); ok && help == "" {
+				help = c.codeOfConnector(name)
+			}
 			if help == "" {
 				suggestion := ""
 				if closest := diag.Closest(args[0], slices.Concat(diag.Codes(), names)); closest != "" {
@@ -43,6 +47,17 @@ func (c *cli) explainCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// codeOfConnector is the help for a code that a connector gives to what its system said, "" when it is not installed.
+func (c *cli) codeOfConnector(name string) string {
+	h := c.newHost(".", c.logger(nil))
+	defer h.Close()
+	if !slices.Contains(h.Names(), name) {
+		return ""
+	}
+	return "A code of the connector " + name + ". What the system said stands in the letter's message: kopru dead show NUMBER. Mend the record, the " +
+		"setting or the system that it names, then kopru dead replay."
 }
 
 func (c *cli) listExplained(functions []string) error {
