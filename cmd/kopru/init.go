@@ -65,7 +65,12 @@ func (c *cli) initCommand() *cobra.Command {
 			}
 			w.ask = silent{}
 			if !yes && file == "" && isatty.IsTerminal(c.in.Fd()) {
-				w.ask = newForms(cmd.Context(), c.in, c.out)
+				forms, err := newForms(cmd.Context(), c.in, c.out)
+				if err != nil {
+					return err
+				}
+				defer forms.undo()
+				w.ask = forms
 			}
 			w.host = c.newHost(w.dir, c.logger(nil))
 			defer w.host.Close()

@@ -2,35 +2,50 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"charm.land/huh/v2"
+	"golang.org/x/term"
 )
 
 // forms asks on a terminal, one question at a time.
 type forms struct {
-	ctx  context.Context
-	in   *os.File
-	keys *keyboard
-	out  io.Writer
+	ctx    context.Context
+	in     *os.File
+	keys   *keyboard
+	out    io.Writer
+	asking func(bool) // tells the terminal whether something is asked
+	undo   func()     // what the terminal was told
 }
 
-func newForms(ctx context.Context, in *os.File, out io.Writer) *forms {
-	return &forms{ctx, in, &keyboard{typed: make(chan []byte)}, out}
+func newForms(ctx context.Context, in *os.File, out io.Writer) (*forms, error) {
+	asking, undo, err := eachKey(in)
+	return &forms{ctx, in, &keyboard{typed: make(chan []byte)}, out, asking, undo}, err
 }
 
-// show asks one question. A user who breaks off ends the wizard; what was answered is kept.
-func (f *forms) show(field huh.Field) error {
-	undo, err := eachKey(f.in)
-	if err != nil {
-		return err
-	}
-	defer undo()
+// show asks one question, and leaves its answer on the screen. A user who breaks off ends the wizard.
+func (f *forms) show(title string, field huh.Field, answer func() string) error {
+	f.asking(true)
+	defer f.asking(false)
 	keys := f.keys.lend(f.in)
 	defer keys.giveBack()
-	return huh.NewForm(huh.NewGroup(field)).WithInput(keys).WithOutput(f.out).RunWithContext(f.ctx)
+	form := huh.NewForm(huh.NewGroup(field)).WithInput(keys).WithOutput(f.out)
+	if width, _, err := term.GetSize(int(f.in.Fd())); err == nil {
+		form = form.WithWidth(min(width, 120))
+	}
+	err := form.RunWithContext(f.ctx)
+	if errors.Is(err, huh.ErrUserAborted) {
+		return errors.New("broken off; credentials that were answered are kept, and kopru init begins again with them")
+	}
+	if err == nil {
+		fmt.Fprintf(f.out, "%s: %s\n", strings.TrimSuffix(title, "?"), answer())
+	}
+	return err
 }
 
 func (f *forms) input(title, about, value string, hidden bool, valid validity) (string, error) {
@@ -38,24 +53,47 @@ func (f *forms) input(title, about, value string, hidden bool, valid validity) (
 	if hidden {
 		field = field.EchoMode(huh.EchoModePassword)
 	}
-	err := f.show(field)
+	err := f.show(title, field, func() string {
+		if hidden && value != "" {
+			return "•••"
+		}
+		return value
+	})
 	return value, err
 }
 
 func (f *forms) choose(title, about string, options []option, value string, valid validity) (string, error) {
-	err := f.show(huh.NewSelect[string]().Title(title).Description(about).Options(shown(options)...).
-		Value(&value).Validate(valid.of).Height(min(len(options), 12) + 2))
+	field := huh.NewSelect[string]().Title(title).Description(about).Options(shown(options)...).Value(&value).Validate(valid.of)
+	if len(options) > 12 { // more are scrolled
+		field = field.Height(12 + 4)
+	}
+	err := f.show(title, field, func() string { return labelOf(options, value) })
 	return value, err
 }
 
 func (f *forms) several(title, about string, options []option, values []string) ([]string, error) {
-	err := f.show(huh.NewMultiSelect[string]().Title(title).Description(about).Options(shown(options)...).Value(&values))
+	field := huh.NewMultiSelect[string]().Title(title).Description(about).Options(shown(options)...).Value(&values)
+	err := f.show(title, field, func() string { return strings.Join(values, ", ") })
 	return values, err
 }
 
 func (f *forms) confirm(title, about string, value bool) (bool, error) {
-	err := f.show(huh.NewConfirm().Title(title).Description(about).Value(&value))
+	err := f.show(title, huh.NewConfirm().Title(title).Description(about).Value(&value), func() string {
+		if value {
+			return "yes"
+		}
+		return "no"
+	})
 	return value, err
+}
+
+func labelOf(options []option, value string) string {
+	for _, o := range options {
+		if o.value == value {
+			return o.label
+		}
+	}
+	return value
 }
 
 func shown(options []option) []huh.Option[string] {

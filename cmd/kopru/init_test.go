@@ -56,7 +56,8 @@ func TestWizard(t *testing.T) {
 	} {
 		w.answer(q[0], "\x15"+vars[q[1]]+"\r") // what stands there is taken away first
 	}
-	w.answer("What is to be kept in step?", "\r")
+	w.wait("What is to be kept in step?")
+	w.answer("MplusKASSA orders become Visma.net sales orders or invoices", "\r")
 	w.answer("order_form", "\r")
 	w.answer("orders_start", "1-1-2026\r") // is refused where it stands
 	w.answer("Write it as 2026-01-31", "\x152020-01-01\r")
@@ -73,6 +74,7 @@ func TestWizard(t *testing.T) {
 		w.answer(name, "\r")
 	}
 	w.answer("Plan on real data?", "\r")
+	w.wait("orders · 3 records")
 	w.answer("Run once now?", "y")
 	w.wait("read 5 = delivered 5")
 	if err := w.cmd.Wait(); err != nil {

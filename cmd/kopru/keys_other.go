@@ -8,11 +8,18 @@ import (
 	"golang.org/x/term"
 )
 
-// eachKey has a terminal give every key at once and show none, and returns what undoes it.
-func eachKey(f *os.File) (undo func(), err error) {
-	old, err := term.MakeRaw(int(f.Fd()))
+// eachKey has a terminal give every key at once and show none while something is asked.
+func eachKey(f *os.File) (asking func(bool), undo func(), err error) {
+	fd := int(f.Fd())
+	old, err := term.GetState(fd)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return func() { _ = term.Restore(int(f.Fd()), old) }, nil // the terminal is gone when this fails
+	undo = func() { _ = term.Restore(fd, old) } // the terminal is gone when this fails
+	return func(on bool) {
+		undo()
+		if on {
+			_, _ = term.MakeRaw(fd) // likewise
+		}
+	}, undo, nil
 }

@@ -9,23 +9,31 @@ import (
 	"golang.org/x/term"
 )
 
-// eachKey has a terminal give every key at once and show none, and returns what undoes it. Lines are still ended as
-// programs write them.
-func eachKey(f *os.File) (undo func(), err error) {
+// eachKey has a terminal give every key at once and show none. Lines are still ended as programs write them, and Ctrl-C
+// is a signal but while something is asked. A key that is typed between two questions stays what it is: a terminal that
+// collects lines would make another of Enter, which the next question would take for an arrow.
+func eachKey(f *os.File) (asking func(bool), undo func(), err error) {
 	fd := int(f.Fd())
 	old, err := term.MakeRaw(fd)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	asking = func(on bool) {
+		now, failed := unix.IoctlGetTermios(fd, getTermios)
+		if failed == nil {
+			now.Oflag |= unix.OPOST | unix.ONLCR
+			now.Lflag |= unix.ISIG
+			if on {
+				now.Lflag &^= unix.ISIG
+			}
+			failed = unix.IoctlSetTermios(fd, setTermios, now)
+		}
+		err = failed
 	}
 	undo = func() { _ = term.Restore(fd, old) } // the terminal is gone when this fails
-	now, err := unix.IoctlGetTermios(fd, getTermios)
-	if err == nil {
-		now.Oflag |= unix.OPOST | unix.ONLCR
-		err = unix.IoctlSetTermios(fd, setTermios, now)
-	}
-	if err != nil {
+	if asking(false); err != nil {
 		undo()
-		return nil, err
+		return nil, nil, err
 	}
-	return undo, nil
+	return asking, undo, nil
 }

@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 
+	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
@@ -61,46 +65,103 @@ func (c *cli) plan(ctx context.Context, dir string, names []string, opts run.Pla
 	return nil
 }
 
-// printPlan shows the effects grouped by sink and action, then what would not be delivered and why.
-func printPlan(w io.Writer, p *run.Plan) {
-	fmt.Fprintf(w, "%s · %d records · nothing is written\n", p.Pipeline, p.Counts.Read)
-	for _, r := range p.Records {
-		for _, e := range r.Effects {
-			switch e.Action {
-			case run.ActionCreate:
-				fmt.Fprintf(w, "  + create %-14s %-20s %s\n", e.Entity, r.Key, shortFields(e.Fields))
-			case run.ActionUpdate:
-				fmt.Fprintf(w, "  ~ update %-14s %-20s %s\n", e.Entity, r.Key, e.ID)
-				for _, change := range e.Changes {
-					fmt.Fprintf(w, "      %s: %s → %s\n", change.Field, short(change.From), short(change.To))
-				}
-			}
-			for _, c := range e.Conflicts {
-				fmt.Fprintf(w, "  ! both   %-14s %-20s %s: %s here, %s there; the %s's counts\n", e.Entity, r.Key, c.Field, short(c.Source),
-					short(c.Target), c.Kept)
-			}
+// page is where a plan is shown.
+type page struct {
+	w     io.Writer
+	color bool
+	width int // 0 = lines are as long as they are
+}
+
+// newPage has colours, and lines as wide as the screen, only on a terminal.
+func newPage(w io.Writer) page {
+	p := page{w: w}
+	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		p.color = os.Getenv("NO_COLOR") == ""
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			p.width = max(width, 60)
 		}
 	}
-	printSkips(w, p)
-	names := make([]string, 0, len(p.Sinks))
-	for name := range p.Sinks {
-		names = append(names, name)
+	return p
+}
+
+// What the colours of a plan are for.
+const (
+	plain  = ""
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+func (p page) line(color, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if p.width > 0 {
+		text = cut(text, p.width)
 	}
-	slices.Sort(names)
+	if p.color && color != plain {
+		text = "\x1b[" + color + "m" + text + "\x1b[0m"
+	}
+	fmt.Fprintln(p.w, text)
+}
+
+// printPlan says how much would be done, then for each record what, then what would not be delivered and why.
+func printPlan(w io.Writer, p *run.Plan) {
+	out := newPage(w)
+	out.line(bold, "%s · %s · nothing is written", p.Pipeline, countOf(int(p.Counts.Read), "record"))
+	names := slices.Sorted(maps.Keys(p.Sinks))
+	wide := 0
+	for _, name := range names {
+		wide = max(wide, len(name))
+	}
 	for _, name := range names {
 		s := p.Sinks[name]
-		fmt.Fprintf(w, "  = %s: create %d, update %d, leave alone %d\n", name, s.Created, s.Updated, s.Unchanged)
+		out.line(plain, "  %-*s  create %d, update %d, leave alone %d", wide, name, s.Created, s.Updated, s.Unchanged)
 	}
+	for _, r := range p.Records {
+		begun := false
+		for _, e := range r.Effects {
+			if e.Action != run.ActionCreate && e.Action != run.ActionUpdate && len(e.Conflicts) == 0 {
+				continue
+			}
+			if !begun {
+				out.line(plain, "")
+				out.line(bold, "  %s", r.Key)
+				begun = true
+			}
+			out.effect(e)
+		}
+	}
+	printSkips(out, p)
 	if fields := protectedFields(p); len(fields) > 0 {
-		fmt.Fprintf(w, "  fields that differ and stay as they are: %s\n", strings.Join(fields, ", "))
+		out.line(plain, "")
+		out.line(dim, "  differ and stay as they are: %s", strings.Join(fields, ", "))
+	}
+	out.line(plain, "")
+}
+
+// effect is what would be done for a record in one place.
+func (p page) effect(e run.Effect) {
+	switch e.Action {
+	case run.ActionCreate:
+		p.line(green, "    + create %-14s %s", e.Entity, shortFields(e.Fields))
+	case run.ActionUpdate:
+		p.line(yellow, "    ~ update %-14s %s", e.Entity, e.ID)
+		for _, change := range e.Changes {
+			p.line(plain, "        %s: %s → %s", change.Field, short(change.From), short(change.To))
+		}
+	}
+	for _, c := range e.Conflicts {
+		p.line(red, "    ! both sides changed %s of %s: %s here, %s there; the %s's counts", c.Field, e.Entity, short(c.Source), short(c.Target), c.Kept)
 	}
 }
 
-func printSkips(w io.Writer, p *run.Plan) {
+func printSkips(out page, p *run.Plan) {
 	signs := []struct {
-		outcome state.Outcome
-		sign    string
-	}{{state.Filtered, "-"}, {state.Parked, "⏸"}, {state.Dead, "✗"}}
+		outcome     state.Outcome
+		sign, color string
+	}{{state.Filtered, "-", dim}, {state.Parked, "⏸", yellow}, {state.Dead, "✗", red}}
+	begun := false
 	for _, s := range signs {
 		keys := map[string][]string{}
 		for _, r := range p.Records {
@@ -108,18 +169,19 @@ func printSkips(w io.Writer, p *run.Plan) {
 				keys[r.Reason] = append(keys[r.Reason], r.Key)
 			}
 		}
-		reasons := make([]string, 0, len(keys))
-		for reason := range keys {
-			reasons = append(reasons, reason)
-		}
-		slices.SortFunc(reasons, func(a, b string) int { return len(keys[b]) - len(keys[a]) })
+		reasons := slices.Sorted(maps.Keys(keys))
+		slices.SortStableFunc(reasons, func(a, b string) int { return len(keys[b]) - len(keys[a]) })
 		for _, reason := range reasons {
+			if !begun {
+				out.line(plain, "")
+				begun = true
+			}
 			shown := keys[reason][:min(3, len(keys[reason]))]
 			more := ""
 			if n := len(keys[reason]) - len(shown); n > 0 {
 				more = fmt.Sprintf(" and %d more", n)
 			}
-			fmt.Fprintf(w, "  %s %s %d × %s (%s%s)\n", s.sign, s.outcome, len(keys[reason]), reason, strings.Join(shown, ", "), more)
+			out.line(s.color, "  %s %s: %d × %s (%s%s)", s.sign, s.outcome, len(keys[reason]), reason, strings.Join(shown, ", "), more)
 		}
 	}
 }
@@ -150,8 +212,10 @@ func shortFields(fields map[string]any) string {
 	slices.Sort(names)
 	parts := make([]string, 0, len(names))
 	for _, name := range names {
-		switch fields[name].(type) {
-		case map[string]any, []any, nil:
+		switch v := fields[name].(type) {
+		case map[string]any, nil:
+		case []any:
+			parts = append(parts, fmt.Sprintf("%s=[%d]", name, len(v)))
 		default:
 			parts = append(parts, name+"="+short(fields[name]))
 		}

@@ -9,6 +9,14 @@ import (
 	"github.com/kopru-io/kopru/pipelines/diag"
 )
 
+// countOf is a number of things: 1 pipeline, 2 pipelines.
+func countOf(n int, of string) string {
+	if n != 1 {
+		of += "s"
+	}
+	return fmt.Sprintf("%d %s", n, of)
+}
+
 func (c *cli) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate [DIR]",
@@ -43,7 +51,8 @@ func (c *cli) validateCommand() *cobra.Command {
 			if c.json {
 				return c.printJSON(map[string]any{"diagnostics": diag.JSON(diags), "pipelines": len(p.Pipelines), "tests": tests})
 			}
-			fmt.Fprintf(c.out, "%s is valid: %d pipelines, %d connections, %d tests.\n", dir, len(p.Pipelines), len(p.Connections), tests)
+			fmt.Fprintf(c.out, "%s is valid: %s, %s, %s.\n", dir, countOf(len(p.Pipelines), "pipeline"), countOf(len(p.Connections), "connection"),
+				countOf(tests, "test"))
 			return nil
 		},
 	}

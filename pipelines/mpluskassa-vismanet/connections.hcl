@@ -1,4 +1,4 @@
-# The two systems. Addresses and credentials come from the environment, so that this file can live in git.
+# The two systems. Their credentials are never in this file, so that it can live in git.
 
 connection "mpluskassa" "shop" {
   url      = env("MPLUSKASSA_URL")

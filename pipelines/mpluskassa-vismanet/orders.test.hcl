@@ -167,6 +167,7 @@ test "a customer who is there already is left alone, or brought up to date where
 
 test "an order without an e-mail address needs the default debtor" {
   pipeline = "orders"
+  vars     = { default_debtor = "" }
   record   = merge(local.order, { relation = { name = "Jan" } })
   outcome  = "dead"
   code     = "transform.rejected"
