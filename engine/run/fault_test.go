@@ -23,14 +23,15 @@ func TestFaults(t *testing.T) {
 	eachSeed(t, seeds, func(t *testing.T, seed uint64) { newFaultWorld(t, seed).live() })
 }
 
-// eachSeed runs a test for as many seeds as were asked for. A failing one is run again with KOPRU_SEED.
+// eachSeed runs a test for as many seeds as were asked for. A failing one is run again with KOPRU_SEED; both
+// together are a range.
 func eachSeed(t *testing.T, n int, do func(*testing.T, uint64)) {
 	first := uint64(0)
-	if v, err := strconv.Atoi(os.Getenv("KOPRU_SEEDS")); err == nil {
-		n = v
-	}
 	if v, err := strconv.ParseUint(os.Getenv("KOPRU_SEED"), 10, 64); err == nil {
 		first, n = v, 1
+	}
+	if v, err := strconv.Atoi(os.Getenv("KOPRU_SEEDS")); err == nil {
+		n = v
 	}
 	for seed := first; seed < first+uint64(n); seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
