@@ -252,7 +252,7 @@ func noOrphans(t *testing.T, pids map[int]string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 250 {
+	for range 3000 {
 		alive := 0
 		for pid, name := range pids {
 			if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && filepath.Base(exe) == name {

@@ -110,7 +110,7 @@ func sandbox(ts *testscript.TestScript, _ bool, args []string) {
 func readEnv(path string) (map[string]string, error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 500 {
+	for range 3000 {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			<-tick.C

@@ -75,7 +75,7 @@ func (e *engine) text() string {
 // says waits until the engine has said something.
 func (e *engine) says(text string) {
 	e.t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for !strings.Contains(e.text(), text) {
 		select {
 		case <-e.heard:
@@ -96,7 +96,7 @@ func (e *engine) stop() {
 		if err != nil {
 			e.t.Errorf("%v\n%s", err, e.text())
 		}
-	case <-time.After(40 * time.Second):
+	case <-time.After(2 * time.Minute):
 		e.t.Errorf("it does not end\n%s", e.text())
 	}
 }
@@ -160,7 +160,7 @@ func arrives(t *testing.T, path string, n int) []copied {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	var out []copied
-	for range 2000 {
+	for range 6000 {
 		data, _ := os.ReadFile(path) // it may not be there yet
 		out = out[:0]
 		for line := range strings.Lines(string(data)) {

@@ -53,7 +53,7 @@ func newBrowser(t *testing.T, s *shop) *browser {
 
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 40*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 2*time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
@@ -77,7 +77,7 @@ func (b *browser) shows(text string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(text) // a text always has a form
 	ask := chromedp.Evaluate[bool](fmt.Sprintf("!!document.body?.innerText.includes(%s)", quoted))
-	for until := time.Now().Add(40 * time.Second); ; {
+	for until := time.Now().Add(2 * time.Minute); ; {
 		if ok, err := chromedp.Run(b.ctx, ask); ok && err == nil { // an error is a page that is just being left
 			return
 		}

@@ -218,7 +218,8 @@ func (catalog) Manifest(string) (*protocol.Manifest, error) {
 	}, nil
 }
 
-func today() string { return time.Now().UTC().Format(time.DateOnly) }
+// today is one day for a whole test run, at midnight too.
+var today = sync.OnceValue(func() string { return time.Now().UTC().Format(time.DateOnly) })
 
 // shop is an engine with its dashboard.
 type shop struct {

@@ -32,7 +32,7 @@ func TestOutageKillsNoRecord(t *testing.T) {
 		}
 		return none
 	}
-	b.patience = 2 * time.Second
+	b.patience = 6 * time.Second // the probes are a quarter of it apart
 	b.restart()
 	if s := b.run(); s.Records.Delivered != 300 {
 		t.Errorf("%+v", s)

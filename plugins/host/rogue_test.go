@@ -48,13 +48,13 @@ func TestBrokenProtocol(t *testing.T) {
 		code   string
 		words  string
 	}{
-		{"lookup", lookup, "hang", transient, "connector.hung", "did not answer a look-up within 1s and was killed"},
+		{"lookup", lookup, "hang", transient, "connector.hung", "did not answer a look-up within 3s and was killed"},
 		{"lookup", lookup, "none", fatal, "connector.protocol", "0 answers to 1 queries"},
 		{"lookup", lookup, "too many", fatal, "connector.protocol", "2 answers to 1 queries"},
 		{"lookup", lookup, "huge", fatal, "connector.protocol", "larger than max"},
 		{"lookup", lookup, "garbled", fatal, "connector.protocol", "invalid UTF-8"},
 		{"lookup", lookup, "unclassed", ambiguous, "", "something"},
-		{"read", read, "hang", transient, "connector.hung", "did not answer a read within 1s"},
+		{"read", read, "hang", transient, "connector.hung", "did not answer a read within 3s"},
 		{"read", read, "silent", fatal, "connector.protocol", "without a word"},
 		{"read", read, "empty", fatal, "connector.protocol", "unknown message"},
 		{"read", read, "huge", fatal, "connector.protocol", "larger than max"},
@@ -76,7 +76,7 @@ func TestBrokenProtocol(t *testing.T) {
 			t.Parallel()
 			c := patient
 			if row.code == "connector.hung" { // it is killed: one to itself
-				h, _ := newTestHost(t, func(o *Options) { o.Patience = time.Second })
+				h, _ := newTestHost(t, func(o *Options) { o.Patience = 3 * time.Second })
 				c = connect(t, h, "rogue", nil)
 			}
 			failing(t, row.do(c, row.entity), row.class, row.code, row.words)

@@ -191,11 +191,12 @@ func TestLookupFailsAloneAndDies(t *testing.T) {
 }
 
 func TestFrozenProcessIsReplaced(t *testing.T) {
-	h, _ := newTestHost(t, func(o *Options) { o.Deadline = time.Second })
+	t.Parallel()
+	h, _ := newTestHost(t, func(o *Options) { o.Deadline = 3 * time.Second })
 	c := connect(t, h, "zoo", nil)
 	pid := pidOf(t, mustAsk(t, c, "pid"))
 	_, err := ask(t.Context(), c, "freeze")
-	failing(t, err, transient, "connector.died", "did not answer for 1s and was killed")
+	failing(t, err, transient, "connector.died", "did not answer for 3s and was killed")
 	if !gone(pid) {
 		t.Error("it still is there")
 	}
@@ -329,6 +330,7 @@ func TestInterruptedWriteIsAmbiguous(t *testing.T) {
 // TestWhatWakesTooLateIsNotWritten has a machine that sleeps with a batch on its way. When it wakes, another may have
 // done the work since.
 func TestWhatWakesTooLateIsNotWritten(t *testing.T) {
+	t.Parallel()
 	h, _ := newTestHost(t, nil)
 	c := connect(t, h, "zoo", nil)
 	w := newWriter(t, c, "thing")
@@ -342,8 +344,8 @@ func TestWhatWakesTooLateIsNotWritten(t *testing.T) {
 	for !asleep(t, pid) {
 		time.Sleep(time.Millisecond)
 	}
-	until := time.Now().Add(50 * time.Millisecond)
-	time.AfterFunc(100*time.Millisecond, func() { signal(syscall.SIGCONT) })
+	until := time.Now().Add(time.Second)
+	time.AfterFunc(1100*time.Millisecond, func() { signal(syscall.SIGCONT) })
 	r, err := w.Write(BeginBefore(t.Context(), until), create("late"))
 	if err != nil {
 		t.Fatal(err)
