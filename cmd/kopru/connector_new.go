@@ -10,7 +10,7 @@ import (
 )
 
 func (c *cli) connectorNewCommand() *cobra.Command {
-	var language, dir string
+	var language, dir, sdk string
 	cmd := &cobra.Command{
 		Use:   "new NAME",
 		Short: "Begin a connector: a small complete one, which builds, is accepted and runs in a pipeline as it stands",
@@ -19,7 +19,7 @@ func (c *cli) connectorNewCommand() *cobra.Command {
 			if dir == "" {
 				dir = "kopru-connector-" + args[0]
 			}
-			written, err := starter.Write(dir, args[0], language)
+			written, err := starter.Write(dir, args[0], language, sdk)
 			if err != nil {
 				return err
 			}
@@ -34,6 +34,7 @@ func (c *cli) connectorNewCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&language, "lang", "go", "its language: "+strings.Join(starter.Languages, ", "))
+	cmd.Flags().StringVar(&sdk, "sdk", "", "a checkout of Kopru to take the Go SDK from, where Go can't fetch this version of it")
 	cmd.Flags().StringVar(&dir, "dir", "", "where to write it (default: kopru-connector-NAME)")
 	return cmd
 }

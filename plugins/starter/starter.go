@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/modfile"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -29,8 +30,9 @@ var Languages = []string{"go", "node", "python"}
 
 var nameable = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Write writes a project for a connector into dir, which must be new or empty, and returns the files' paths in it.
-func Write(dir, name, language string) ([]string, error) {
+// Write writes a project for a connector into dir, which must be new or empty, and returns the files' paths in it. A Go
+// project takes the SDK from the checkout of Kopru at sdk, unless that is "".
+func Write(dir, name, language, sdk string) ([]string, error) {
 	if !nameable.MatchString(name) {
 		return nil, fmt.Errorf("%q is no name for a connector: use lower case letters, digits and _, such as \"webshop\"", name)
 	}
@@ -41,6 +43,12 @@ func Write(dir, name, language string) ([]string, error) {
 		return nil, fmt.Errorf("%s is not empty; nothing was written", dir)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if sdk != "" {
+		var err error
+		if sdk, err = checkout(language, sdk); err != nil {
+			return nil, err
+		}
 	}
 	content := map[string][]byte{}
 	for _, root := range []string{"common", language} {
@@ -57,6 +65,9 @@ func Write(dir, name, language string) ([]string, error) {
 			return nil, err
 		}
 	}
+	if sdk != "" {
+		content["go.mod"] = fmt.Appendf(content["go.mod"], "\nreplace %s => %s\n", module, modfile.AutoQuote(sdk))
+	}
 	if language != "go" {
 		descriptors, err := descriptors()
 		if err != nil {
@@ -66,6 +77,28 @@ func Write(dir, name, language string) ([]string, error) {
 		content["vectors.json"] = protocol.Vectors
 	}
 	return write(dir, content)
+}
+
+// module is what a Go project requires.
+const module = "github.com/kopru-io/kopru"
+
+// checkout is the whole path of a checkout of Kopru.
+func checkout(language, dir string) (string, error) {
+	if language != "go" {
+		return "", fmt.Errorf("a connector in %s needs no SDK: leave --sdk out", language)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("%s is no checkout of Kopru: %w", dir, err)
+	}
+	if modfile.ModulePath(data) != module {
+		return "", fmt.Errorf("%s is no checkout of Kopru: its go.mod is of another module", dir)
+	}
+	return dir, nil
 }
 
 func write(dir string, content map[string][]byte) (written []string, err error) {

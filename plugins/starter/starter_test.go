@@ -25,8 +25,11 @@ func TestStarters(t *testing.T) {
 	for _, language := range starter.Languages {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(t.TempDir(), "webshop")
-			if _, err := starter.Write(dir, "webshop", language); err != nil {
+			dir, sdk := filepath.Join(t.TempDir(), "webshop"), ""
+			if language == "go" {
+				sdk = root
+			}
+			if _, err := starter.Write(dir, "webshop", language, sdk); err != nil {
 				t.Fatal(err)
 			}
 			do := func(command string, args ...string) {
@@ -38,10 +41,8 @@ func TestStarters(t *testing.T) {
 					t.Fatalf("%s %s: %v\n%s", command, strings.Join(args, " "), err, out)
 				}
 			}
-			build := []string{"build"}
 			switch language {
-			case "go": // against this tree, and without asking the network for what it needs
-				do("go", "mod", "edit", "-replace", "github.com/kopru-io/kopru="+root)
+			case "go": // without asking the network for what it needs
 				do("cp", filepath.Join(root, "go.sum"), ".")
 			case "node":
 				for _, program := range []string{"node", "npm"} {
@@ -54,17 +55,15 @@ func TestStarters(t *testing.T) {
 					t.Skip("npm's cache lacks what a connector needs; .ci/test-needs fetches it")
 				}
 			case "python":
-				python := slices.IndexFunc(pythons, func(p string) bool {
+				if !slices.ContainsFunc(pythons, func(p string) bool {
 					return exec.Command(p, "-c", "import grpc, google.protobuf, cryptography").Run() == nil
-				})
-				if python < 0 {
+				}) {
 					t.Skip("there is no python3 with grpcio, protobuf and cryptography")
 				}
-				build = append(build, "PYTHON="+pythons[python])
 			}
-			do("make", build...)
+			do("make", "build")
 			if language != "go" {
-				do("make", append(build[1:], "test")...)
+				do("make", "test")
 			}
 			do("sh", "notes.sh", "build/notes")
 			r := judged(t, dir, "")
@@ -78,7 +77,7 @@ func TestStarters(t *testing.T) {
 			}
 			if language == "python" { // one that has no ear for the engine's leave to write
 				deafen(t, filepath.Join(dir, "connector", "kopru.py"))
-				do("make", build...)
+				do("make", "build")
 				r := judged(t, dir, "write")
 				if !slices.ContainsFunc(r.Results, func(r acceptance.Result) bool {
 					return r.ID == "write.late" && r.Status == acceptance.Failed
@@ -127,12 +126,14 @@ func TestRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(full, "mine"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct{ dir, name, language, why string }{
-		{full, "webshop", "go", "not empty"},
-		{t.TempDir(), "Web-Shop", "go", "no name for a connector"},
-		{t.TempDir(), "webshop", "cobol", "there are go"},
+	for _, tt := range []struct{ dir, name, language, sdk, why string }{
+		{full, "webshop", "go", "", "not empty"},
+		{t.TempDir(), "Web-Shop", "go", "", "no name for a connector"},
+		{t.TempDir(), "webshop", "cobol", "", "there are go"},
+		{t.TempDir(), "webshop", "go", t.TempDir(), "no checkout of Kopru"},
+		{t.TempDir(), "webshop", "python", "../..", "needs no SDK"},
 	} {
-		if _, err := starter.Write(tt.dir, tt.name, tt.language); err == nil || !strings.Contains(err.Error(), tt.why) {
+		if _, err := starter.Write(tt.dir, tt.name, tt.language, tt.sdk); err == nil || !strings.Contains(err.Error(), tt.why) {
 			t.Errorf("%s %s: %v", tt.name, tt.language, err)
 		}
 	}
