@@ -26,15 +26,27 @@ func (l *loader) unknownConnector(name string, rng hcl.Range, err error) {
 		}
 		return m.GetSummary()
 	})
-	detail := fmt.Sprintf("No connector %q is installed. Put its program kopru-connector-%s beside kopru, in $KOPRU_CONNECTORS or in the project's "+
-		".kopru/connectors.", name, name)
-	if len(known) > 0 {
-		detail += " Installed are: " + strings.Join(known, ", ") + "."
-	}
 	summary, suggest := "Unknown connector \""+name+"\"", diag.Closest(name, known)
-	if slices.Contains(known, name) {
+	var detail string
+	switch source := l.sources[name]; {
+	case slices.Contains(known, name):
 		summary, suggest = "The connector \""+name+"\" can't be used", ""
 		detail = err.Error()
+	case source != "":
+		summary, suggest = "The connector \""+name+"\" is not installed", ""
+		detail = fmt.Sprintf("It comes from %s: `kopru connector lock` notes its version, where that is not done, and `kopru connector install` brings it.", source)
+	default:
+		detail = fmt.Sprintf("No connector %q is installed. Put its program kopru-connector-%s beside kopru, in $KOPRU_CONNECTORS "+
+			"or in the project's .kopru/connectors.", name, name)
+		if len(known) > 0 {
+			detail += " Installed are: " + strings.Join(known, ", ") + "."
+		}
+	}
+	if suggest == "" { // what is wrong with it is not told again at each of its connections
+		if l.unusable[name] {
+			return
+		}
+		l.unusable[name] = true
 	}
 	l.add(diag.Diagnostic{
 		Severity: diag.Error, Code: "lang.unknown_connector", Summary: summary,

@@ -91,7 +91,7 @@ func newLoader(dir string, opts Options) *loader {
 	l := &loader{
 		opts: opts, files: map[string]*hclsyntax.Body{}, functions: expr.Functions(),
 		project: &Project{Dir: dir, Files: map[string][]byte{}, paths: map[string]string{}}, unparsed: map[string]bool{},
-		broken: map[string]bool{}, sensitive: map[string]bool{}, maps: map[string]bool{}, origins: map[string]hcl.Range{}, given: map[string]given{},
+		broken: map[string]bool{}, sensitive: map[string]bool{}, maps: map[string]bool{}, sources: map[string]string{}, unusable: map[string]bool{}, origins: map[string]hcl.Range{}, given: map[string]given{},
 	}
 	l.functions["env"], l.functions["file"], l.functions["secret"] = l.envFunction(), l.fileFunction(), l.secretFunction()
 	return l
@@ -162,6 +162,8 @@ type loader struct {
 	lacking   bool                 // a template is not there, which was told
 	broken    map[string]bool      // "var.x" and "local.x" without a value, which was told
 	sensitive map[string]bool      // "var.x" and "local.x" that hold secrets
+	sources   map[string]string    // where required connectors come from, by name
+	unusable  map[string]bool      // connectors that were told to be so
 	maps      map[string]bool      // "var.x" declared as maps
 	origins   map[string]hcl.Range // where variables have their values from
 	alone     bool                 // var and local can't be referred to now

@@ -62,6 +62,7 @@ func (l *loader) requirements(blocks []*hclsyntax.Block) (out []Requirement) {
 			b.known = append(b.known, attr.Name)
 			if v, ok := l.evaluate(attr.Expr); ok {
 				if r, ok := l.requirement(attr, v); ok {
+					l.sources[r.Name] = r.Source
 					out = append(out, r)
 				}
 			}

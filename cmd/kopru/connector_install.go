@@ -88,9 +88,19 @@ func (c *cli) fetch(ctx context.Context, dir, from string, each func(release.Sou
 		return &release.Error{Code: "release.lock", Message: fmt.Sprintf(
 			"%s has no %s: kopru connector lock writes it", dir, pipelines.LockFile)}
 	}
+	needs, err := c.requirements(dir)
+	if err != nil {
+		return err
+	}
 	for _, l := range lock.Connectors {
 		if l.Source == "" {
 			continue
+		}
+		for _, need := range needs {
+			if need.Name == l.Name && need.Source != "" && (need.Key != l.Key || !allowed(need.Version, l.Version)) {
+				return &release.Error{Code: "release.lock", Message: fmt.Sprintf(
+					"%s %s was locked before the project asked for another version or key: kopru connector lock brings the lock up to date", l.Name, l.Version)}
+			}
 		}
 		address, base := l.Source, dir
 		if from != "" {
