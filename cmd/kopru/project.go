@@ -274,11 +274,19 @@ func (c *cli) logger(secrets *hidden) *slog.Logger {
 	if c.verbose {
 		level = slog.LevelDebug
 	}
-	var handler slog.Handler = slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level})
+	var handler slog.Handler = slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level, ReplaceAttr: spans})
 	if f, ok := c.err.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		handler = tint.NewTextHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.color})
 	}
 	return slog.New(redacting{handler, secrets})
+}
+
+// spans writes spans of time as people do; JSON would have nanoseconds.
+func spans(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().Round(time.Millisecond).String())
+	}
+	return a
 }
 
 func (c *cli) printJSON(v any) error {

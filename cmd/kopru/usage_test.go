@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMistakesOnTheCommandLine: what is typed wrong is told with what was meant, or with how it is done.
@@ -59,5 +60,15 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		if text := out.String() + err.Error(); !strings.Contains(text, want) {
 			t.Errorf("%s: %s", line, text)
 		}
+	}
+}
+
+// TestLogTellsSpans: a machine reads the log's JSON, but so does the person who looks why a run waits.
+func TestLogTellsSpans(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	(&cli{err: &out}).logger(nil).Warn("it waits", "in", 1606896081*time.Nanosecond)
+	if !strings.Contains(out.String(), `"in":"1.607s"`) {
+		t.Error(out.String())
 	}
 }

@@ -163,8 +163,15 @@ func TestDatabaseGone(t *testing.T) {
 	for i := range 1500 {
 		b.order(fmt.Sprint("o", i), 1)
 	}
-	settled := make(chan struct{})
+	settled, gone := make(chan struct{}), make(chan struct{})
 	once := sync.OnceFunc(func() { close(settled) })
+	var sales atomic.Int64
+	b.system.fault = func(op, entity string) fault {
+		if op == "write" && entity == "sale" && sales.Add(1) > 500 { // the run is not over before the database is gone
+			<-gone
+		}
+		return none
+	}
 	b.runner.Progress = func(run.Progress) { once() }
 	ended := make(chan run.Summary, 1)
 	go func() {
@@ -173,6 +180,7 @@ func TestDatabaseGone(t *testing.T) {
 	}()
 	<-settled
 	server.Stop(t)
+	close(gone)
 	select {
 	case <-signal.seen:
 	case s := <-ended:

@@ -182,11 +182,11 @@ func testSkipped(t *testing.T, dsn string) {
 // testQueued: of what is due while a run is under way, one run waits for its end.
 func testQueued(t *testing.T, dsn string) {
 	overlapping(t, dsn, "queue", func(t *testing.T, n *node, began, taken time.Time, next schedule.Job) {
-		if next.After == 0 {
-			// the next due one may come first; then the one that waited follows
-			if next = n.next(t); next.After == 0 {
-				t.Errorf("during a run of %v those until %v were due; then came two that are due: %+v", began, taken, next)
+		for i := 0; next.After == 0; i++ { // those that are due meanwhile may come first, more of them where the machine is slow
+			if i == 20 {
+				t.Fatalf("during a run of %v those until %v were due; then came only such as are due, up to %+v", began, taken, next)
 			}
+			next = n.next(t)
 		}
 		for range 2 { // only one has waited
 			if more := n.next(t); more.After == next.After {
