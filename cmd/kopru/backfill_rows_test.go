@@ -72,7 +72,7 @@ func TestBackfillOverThreeNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // the server ends with the test
+	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), fmt.Sprintf(shopTables, records/30)); err != nil {
 		t.Fatal(err)
 	}
