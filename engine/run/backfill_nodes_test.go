@@ -34,9 +34,19 @@ func TestBackfillOverNodes(t *testing.T) {
 	for i := range records {
 		b.order(fmt.Sprint("o", i), 1)
 	}
+	together := make(chan struct{})
+	slowly := func(op string, call func()) { // until each node has something to do: the last to look may be late
+		if op == "write" {
+			select {
+			case <-together:
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		call()
+	}
 	nodes := make([]*clusterNode, 3)
 	for i := range nodes {
-		nodes[i] = newClusterNode(t, b, fmt.Sprintf("far-%d/1", i)) // of machines that can't be asked whether a process lives
+		nodes[i] = newClusterNode(t, b, fmt.Sprintf("far-%d/1", i), slowly) // of machines that can't be asked whether a process lives
 	}
 	began := time.Now()
 	id := b.begin("f", records, 12)
@@ -52,6 +62,7 @@ func TestBackfillOverNodes(t *testing.T) {
 		delete(working, "")
 		return len(working) == len(nodes) && victim.Number > 0
 	})
+	close(together)
 	for _, n := range nodes {
 		if n.name == victim.Node {
 			n.kill()
@@ -94,7 +105,7 @@ type clusterNode struct {
 	dead   atomic.Bool
 }
 
-func newClusterNode(t *testing.T, b *bench, name string) *clusterNode {
+func newClusterNode(t *testing.T, b *bench, name string, by func(op string, call func())) *clusterNode {
 	t.Helper()
 	store, err := state.Open(t.Context(), b.dsn)
 	if err != nil {
@@ -104,7 +115,7 @@ func newClusterNode(t *testing.T, b *bench, name string) *clusterNode {
 	n := &clusterNode{name: name, store: store, cancel: cancel}
 	log := slog.New(slog.DiscardHandler)
 	runner := run.New(store, run.NewConnections(func(context.Context, *pipelines.Connection) (run.Remote, error) {
-		return mortal{system: b.system, dead: &n.dead}, nil
+		return mortal{system: b.system, dead: &n.dead, by: by}, nil
 	}), log, name)
 	scheduler, err := schedule.New(ctx, store, schedule.Options{
 		Node: name, Log: log, MaxWorkers: 2,
