@@ -28,6 +28,7 @@ type execution struct {
 	conns     map[string]*connection
 	writers   map[*pipelines.Sink]Writer
 	locks     *keyedLocks
+	births    *births
 	log       *slog.Logger
 	clock     func() time.Time
 	startedAt time.Time

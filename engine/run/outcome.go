@@ -63,6 +63,7 @@ type item struct {
 	exchanges []*protocol.Exchange
 	trail     []stage // how the transforms left the record, where a story is kept
 	mentions  []string
+	glances   []glance // what look-ups found, for sinks
 }
 
 // output is a payload for an append-only sink.

@@ -36,6 +36,7 @@ type Runner struct {
 	drain    sync.Once
 
 	locks     *keyedLocks
+	births    *births
 	memory    collector
 	shared    chan ticket // of the batches under way
 	telemetry *Telemetry
@@ -45,7 +46,7 @@ type Runner struct {
 func New(store *state.Store, connections *Connections, log *slog.Logger, node string) *Runner {
 	connections.limits, connections.node = store, node
 	return &Runner{
-		Store: store, Connections: connections, Log: log, Node: node, Clock: time.Now, locks: newKeyedLocks(),
+		Store: store, Connections: connections, Log: log, Node: node, Clock: time.Now, locks: newKeyedLocks(), births: newBirths(),
 		draining: make(chan struct{}), shared: make(chan ticket, sharedWindow),
 	}
 }
@@ -112,7 +113,7 @@ func (r *Runner) execution(p *pipelines.Pipeline) *execution {
 	e := newExecution(p)
 	e.id = ulid.MustNew(ulid.Timestamp(r.Clock()), ulid.DefaultEntropy()).String()
 	e.holder, e.node = e.id, r.Node
-	e.store, e.locks, e.log, e.clock = r.Store, r.locks, r.Log.With("pipeline", p.Name), r.Clock
+	e.store, e.locks, e.births, e.log, e.clock = r.Store, r.locks, r.births, r.Log.With("pipeline", p.Name), r.Clock
 	e.startedAt, e.progress, e.draining, e.watcher = r.Clock(), r.Progress, r.draining, r.Watcher
 	e.telemetry, e.shared = r.telemetry, r.shared
 	e.runValue = map[string]any{

@@ -90,10 +90,16 @@ func (e *execution) bring(ctx context.Context, s *pipelines.Sink, it *item, w wa
 	}
 	var other *elsewhere
 	conflicts, tries := 0, 0
-	for {
-		found, err := e.find(ctx, s, w, link)
-		if err != nil {
-			return nil, err
+	for attempt := 0; ; attempt++ {
+		var found *protocol.Found
+		known := false
+		if attempt == 0 && !announced && e.plan == nil {
+			found, known = e.glimpsed(it, s, w, link.TargetID)
+		}
+		if !known {
+			if found, err = e.find(ctx, s, w, link); err != nil {
+				return nil, err
+			}
 		}
 		if found == nil && announced && (w.match == nil || !s.Schema.GetCanLookup()) {
 			return nil, &host.Failure{
@@ -385,6 +391,10 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 // send writes one operation and keeps the exchange for the record's story.
 func (e *execution) send(ctx context.Context, s *pipelines.Sink, it *item, w want, op *protocol.Op) (*protocol.Result, error) {
 	conn, writer := e.conns[s.Connection.Address()], e.writers[s]
+	it.wrote(s)
+	if op.GetOperation() == protocol.Operation_OPERATION_CREATE {
+		e.births.note(lockName(s, w))
+	}
 	var result *protocol.Result
 	err := retryTransient(ctx, e.pipeline.OnError, func(ctx context.Context) error {
 		return conn.call(ctx, opWrite, func(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
@@ -122,9 +123,11 @@ func (e *execution) resolve(ctx context.Context, s *pipelines.Lookup, it *item) 
 	match := usableMatch(value)
 	var hits []*protocol.Found
 	if match != nil {
+		at := time.Now()
 		if hits, err = e.lookup(ctx, s.Connection, s.Entity, &protocol.Query{Match: []byte(matchText(match))}); err != nil {
 			return err
 		}
+		it.saw(s, match, at, hits)
 	}
 	if s.Several == "all" && (len(hits) > 0 || s.Missing == "null") {
 		all := make([]any, len(hits))
