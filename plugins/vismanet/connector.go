@@ -66,7 +66,7 @@ func (c *Connector) Open(_ context.Context, _ string, config sdk.Config, log *sl
 	conn.digits = &digitsAPI{erpAPI: conn.erp}
 	steps := &stepAPI{conn.erp, conn.orders}
 	conn.others = map[string]api{
-		"sales_order": conn.orders, "stock": &stockAPI{conn.orders}, "stock_summary": &summaryAPI{conn.erp}, "item_digits": conn.digits,
+		"sales_order": conn.orders, "sales_order_total": &totalsAPI{conn.orders}, "stock": &stockAPI{conn.orders}, "stock_summary": &summaryAPI{conn.erp}, "item_digits": conn.digits,
 		"shipment": steps, "order_invoice": steps, "order_credit_note": steps,
 	}
 	for _, e := range entities() {
@@ -76,10 +76,11 @@ func (c *Connector) Open(_ context.Context, _ string, config sdk.Config, log *sl
 }
 
 var (
-	_ sdk.Connector = (*Connector)(nil)
-	_ sdk.Reader    = (*connection)(nil)
-	_ sdk.Looker    = (*connection)(nil)
-	_ sdk.Writer    = (*connection)(nil)
+	_ sdk.Connector   = (*Connector)(nil)
+	_ sdk.Reader      = (*connection)(nil)
+	_ sdk.Looker      = (*connection)(nil)
+	_ sdk.BatchLooker = (*connection)(nil)
+	_ sdk.Writer      = (*connection)(nil)
 )
 
 // connection is one opened configuration.

@@ -61,12 +61,14 @@ type entity struct {
 	query       url.Values // sent with every list
 	modified    string     // field with the last change; "" = not incremental
 	created     string     // field that tells which of several is the oldest
+	idle        string     // status of records that are out of use: they come after the others
 	version     string     // in an answer, where no ETag says it
 	ifMatch     bool       // its PUT honours If-Match
 	overrides   bool       // its create takes overrideNumberSeries
 	create      bool
 	update      bool
 	lookupOnly  bool // it can't be listed
+	batch       int  // look-ups that are answered together, 0 = one at a time
 	matches     []match
 	fields      []field
 	actions     map[string]string // by field: the action that makes it true
@@ -88,7 +90,7 @@ type entity struct {
 func entities() []*entity {
 	return slices.Concat([]*entity{
 		customer(), contact(), item(), itemDigits(), stock(), stockSummary(), attribute(), salesCategory(),
-		salesOrder(), customerInvoice(), creditNote(), customerPayment(), shipment(), orderInvoice(),
+		salesOrder(), salesOrderTotal(), customerInvoice(), creditNote(), customerPayment(), shipment(), orderInvoice(),
 		orderCreditNote(),
 	}, lists())
 }
@@ -135,7 +137,7 @@ func (e *entity) manifest() *protocol.Entity {
 	out := &protocol.Entity{
 		Name: e.name, Description: e.about, IdField: e.key,
 		CanRead: !e.lookupOnly, CanLookup: true, CanCreate: e.create, CanUpdate: e.update,
-		Incremental: e.modified != "", Concurrency: concurrency,
+		Incremental: e.modified != "", Concurrency: concurrency, LookupBatch: int32(e.batch), //nolint:gosec // a small constant
 	}
 	for _, f := range e.fields {
 		p := f.manifest(f.flags)
