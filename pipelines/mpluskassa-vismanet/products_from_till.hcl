@@ -77,6 +77,19 @@ pipeline "products_from_till" {
     }
   }
 
+  # The article's group must be a value of the attribute first, which categories_from_till sees to; once it is, it is not
+  # asked for again.
+  sink "group" {
+    connection = vismanet.books
+    entity     = "attribute"
+    when       = contains(var.flows, "categories_from_till") && try(record.attributes[var.category_attribute], null) != null
+    link       = "value:${record.attributes[var.category_attribute]}"
+    match      = { attributeID = var.category_attribute, valueID = record.attributes[var.category_attribute] }
+    create     = false
+    missing    = "park"
+    set        = { attributeID = var.category_attribute }
+  }
+
   # Everything a new item needs comes from its class, but for what is said here.
   sink "item" {
     connection = vismanet.books

@@ -117,7 +117,7 @@ variable "always_default_debtor" {
 variable "several_customers" {
   type        = string
   default     = "dead_letter"
-  description = "When several customers have the e-mail address: \"dead_letter\" names them, \"first\" takes the oldest"
+  description = "When several customers have the e-mail address: \"dead_letter\" names them, \"first\" takes the oldest that is active"
 }
 
 variable "customer_class_person" {

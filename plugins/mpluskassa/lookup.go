@@ -3,6 +3,7 @@ package mpluskassa
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/kopru-io/kopru/plugins/protocol"
@@ -27,6 +28,14 @@ func pick(q sdk.Query, rows []map[string]any, idOf func(map[string]any) string) 
 			out = append(out, sdk.Found{ID: id, Fields: r})
 		}
 	}
+	// What is out of use comes after the others: whoever takes the first means one that is in use.
+	idle := func(f sdk.Found) int {
+		if f.Fields["active"] == false {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(out, func(a, b sdk.Found) int { return idle(a) - idle(b) })
 	return out
 }
 

@@ -1,6 +1,7 @@
 package mpluskassa
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,5 +219,20 @@ func TestStockIsFoundAsItWouldBeSet(t *testing.T) {
 		if err != nil || len(found) != 1 || found[0].Fields["amount"] != num(want) || found[0].Fields["available"] != num("10.5") {
 			t.Errorf("%s: %v %v", setting, found, err)
 		}
+	}
+}
+
+func TestWhatIsOutOfUseComesLast(t *testing.T) {
+	t.Parallel()
+	row := func(number, active any) map[string]any {
+		return map[string]any{"relationNumber": number, "email": "a@x.nl", "active": active}
+	}
+	rows := []map[string]any{row("1", false), row("2", true), row("3", nil), row("4", true)}
+	var got []string
+	for _, f := range pick(sdk.Query{Match: map[string]any{"email": "a@x.nl"}}, rows, func(m map[string]any) string { return plain(m["relationNumber"]) }) {
+		got = append(got, f.ID)
+	}
+	if !slices.Equal(got, []string{"2", "3", "4", "1"}) {
+		t.Error(got)
 	}
 }

@@ -118,7 +118,7 @@ func attribute() *entity {
 		name: "attribute", path: "/v1/attribute", key: "attributeID", paged: true,
 		about:    "A field that a company gives its items or customers, with the values to choose from.",
 		modified: "lastModifiedDateTime", create: true, update: true,
-		matches: []match{{field: "attributeID", fold: true}},
+		matches: []match{{field: "attributeID", fold: true}, {field: "valueID", values: valueIDs}},
 		natural: only("attributeID"),
 		prepare: prepareValues,
 		fields: []field{
@@ -134,10 +134,21 @@ func attribute() *entity {
 				about:  `Values to choose from, by id, such as {"RED": "Red"}; those left out stay as they are.`,
 				decode: attributeValues, encode: attributeDetails,
 			},
+			{name: "valueID", about: "Only for look-ups, with its id: that it has this value.", decode: nothing},
 			{name: "createdDateTime", kind: moment, about: "When it was made."},
 			{name: "lastModifiedDateTime", kind: moment, about: "When it last changed."},
 		},
 	}
+}
+
+// valueIDs are the ids of the values that an attribute has.
+func valueIDs(fields map[string]any) []any {
+	values, _ := fields["values"].(map[string]any)
+	out := make([]any, 0, len(values))
+	for id := range values {
+		out = append(out, id)
+	}
+	return out
 }
 
 func attributeValues(v any) any {

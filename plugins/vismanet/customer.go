@@ -13,7 +13,7 @@ func customer() *entity {
 		query: url.Values{
 			"expandAccountInformation": {"false"}, "expandPaymentMethods": {"true"}, "expandDirectDebit": {"false"},
 		},
-		modified: "lastModifiedDateTime", created: "createdDateTime", version: "timeStamp",
+		modified: "lastModifiedDateTime", created: "createdDateTime", version: "timeStamp", idle: "Inactive",
 		ifMatch: true, overrides: true, create: true, update: true,
 		matches: []match{
 			{field: "number", fold: true},

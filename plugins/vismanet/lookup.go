@@ -11,7 +11,7 @@ import (
 	"github.com/kopru-io/kopru/plugins/sdk"
 )
 
-// Lookup finds records by id or by fields, oldest first. Whatever the API's filters do, only records whose fields
+// Lookup finds records by id or by fields, oldest first, and those that are out of use after the others. Whatever the API's filters do, only records whose fields
 // equal what was asked for are hits.
 func (c *connection) Lookup(ctx context.Context, name string, q sdk.Query) ([]sdk.Found, error) {
 	e, api, err := c.entity(name)
@@ -110,8 +110,17 @@ func (m match) same(a, b any) bool {
 	return x == y || m.fold && strings.EqualFold(x, y)
 }
 
-// older sorts by when the records were made, or else by their id.
+// older sorts by when the records were made, or else by their id; those that are out of use come last.
 func (e *entity) older(a, b sdk.Found) int {
+	idle := func(f sdk.Found) int {
+		if e.idle != "" && textOf(f.Fields["status"]) == e.idle {
+			return 1
+		}
+		return 0
+	}
+	if n := idle(a) - idle(b); n != 0 {
+		return n
+	}
 	if e.created != "" {
 		x, err1 := time.Parse(time.RFC3339, textOf(a.Fields[e.created]))
 		y, err2 := time.Parse(time.RFC3339, textOf(b.Fields[e.created]))

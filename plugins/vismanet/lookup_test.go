@@ -80,6 +80,31 @@ func TestLookupIsExact(t *testing.T) {
 	}
 }
 
+func TestCustomersOutOfUseComeLast(t *testing.T) {
+	t.Parallel()
+	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request) {
+		row := `{"number":"%s","status":"%s","createdDateTime":"2020-01-0%sT00:00:00Z","mainContact":{"email":"a@x.no"},"metadata":{"totalCount":3}}`
+		reply(w, 200, "["+fmt.Sprintf(row, "1", "Inactive", "1")+","+fmt.Sprintf(row, "3", "Active", "3")+","+fmt.Sprintf(row, "2", "OnHold", "2")+"]")
+	})
+	found, err := c.Lookup(t.Context(), "customer", sdk.Query{Match: map[string]any{"email": "a@x.no"}})
+	if err != nil || ids(found) != "2 3 1" {
+		t.Error(ids(found), err)
+	}
+}
+
+func TestAttributesAreFoundByTheirValues(t *testing.T) {
+	t.Parallel()
+	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, 200, `{"attributeID":"GROEP","details":[{"valueId":"30","description":"Mokken"}]}`)
+	})
+	for value, want := range map[string]string{"30": "GROEP", "3": "", "Mokken": ""} {
+		found, err := c.Lookup(t.Context(), "attribute", sdk.Query{Match: map[string]any{"attributeID": "GROEP", "valueID": value}})
+		if err != nil || ids(found) != want {
+			t.Errorf("%s: %q, %v", value, ids(found), err)
+		}
+	}
+}
+
 func TestLookupWithoutServerFilters(t *testing.T) {
 	t.Parallel()
 	c, f := open(t, customers("a", "b"), sdk.Config{"server_filters": false})
