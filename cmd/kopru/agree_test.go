@@ -17,6 +17,7 @@ type both struct {
 	Relations []map[string]string
 	Articles  []articleInTill
 	Groups    []groupInTill
+	Receipts  []receiptInTill
 
 	Booked     []orderInBooks
 	Documents  []documentInBooks
@@ -24,13 +25,18 @@ type both struct {
 	Items      []itemInBooks
 	Categories []categoryInBooks
 	Attributes []attributeInBooks
+
+	Forms    map[int]string // what becomes of orders, by their category; sales orders where it says nothing
+	Payments bool           // whether what was paid is registered
 }
 
 type (
 	saleInTill struct {
 		ID, Kind, Type       string
 		Ext                  string `json:"ext_id"`
+		Category             int
 		Total                string `json:"total_incl"`
+		Paid                 string
 		Cancelled, Delivered bool
 		Vat                  map[string]struct{ Excl, Vat string }
 		Lines                []struct{ PLU, Quantity, Delivered string } `json:"line_list"`
@@ -38,6 +44,13 @@ type (
 	offerInTill struct {
 		ID, State string
 		Total     string `json:"total_incl"`
+	}
+	receiptInTill struct {
+		ID, Date string
+		Branch   int
+		Orders   []string
+		Vat      map[string]struct{ Excl, Vat string }
+		Payments map[string]string
 	}
 	articleInTill struct {
 		Number                    int64
@@ -65,13 +78,16 @@ type (
 		}
 	}
 	documentInBooks struct {
-		Kind   string   `json:"documentType"`
-		Number string   `json:"referenceNumber"`
-		RefNo  string   `json:"externalReference"`
-		Ours   string   `json:"customerRefNumber"`
-		Total  figureOf `json:"amountInCurrency"`
-		Lines  []struct {
+		Kind    string `json:"documentType"`
+		Number  string `json:"referenceNumber"`
+		RefNo   string `json:"externalReference"`
+		Ours    string `json:"customerRefNumber"`
+		Status  string
+		Total   figureOf `json:"amountInCurrency"`
+		Balance figureOf `json:"balanceInCurrency"`
+		Lines   []struct {
 			InventoryNumber  string
+			Account          struct{ Number string }
 			VatCode          struct{ ID string }
 			AmountInCurrency figureOf
 		}
@@ -142,7 +158,7 @@ func (w *world) look() *both {
 	b := &both{}
 	for path, into := range map[string]any{
 		"mpluskassa/orders": &b.Orders, "mpluskassa/proposals": &b.Proposals, "mpluskassa/relations": &b.Relations,
-		"mpluskassa/articles": &b.Articles, "mpluskassa/groups": &b.Groups, "vismanet/orders": &b.Booked,
+		"mpluskassa/articles": &b.Articles, "mpluskassa/groups": &b.Groups, "mpluskassa/receipts": &b.Receipts, "vismanet/orders": &b.Booked,
 		"vismanet/documents": &b.Documents, "vismanet/customers": &b.Customers, "vismanet/items": &b.Items,
 		"vismanet/categories": &b.Categories, "vismanet/attributes": &b.Attributes,
 	} {
@@ -156,13 +172,15 @@ type agreement struct {
 	*both
 	letters map[string]string // pipeline/key → code, of what is dead or parked
 	wrong   []string
+	keys    map[string]bool // pipeline/key of what is wrong
 	excused map[string]bool // letters that tell of something
 }
 
-// agree compares the two systems. It returns what they differ in, but for what a letter tells, and those letters.
-func (b *both) agree(letters map[string]string) (wrong []string, excused map[string]bool) {
-	a := &agreement{both: b, letters: letters, excused: map[string]bool{}}
+// agree compares the two systems: what they differ in, but for what a letter tells, and those letters.
+func (b *both) agree(letters map[string]string) *agreement {
+	a := &agreement{both: b, letters: letters, keys: map[string]bool{}, excused: map[string]bool{}}
 	a.orders()
+	a.receipts()
 	a.ordersToTill()
 	a.statuses()
 	a.proposals()
@@ -171,7 +189,7 @@ func (b *both) agree(letters map[string]string) (wrong []string, excused map[str
 	a.stock()
 	a.groups()
 	slices.Sort(a.wrong)
-	return a.wrong, a.excused
+	return a
 }
 
 // say notes a difference, unless one of the letters pipeline/key is open.
@@ -182,6 +200,9 @@ func (a *agreement) say(letters []string, format string, args ...any) {
 			return
 		}
 	}
+	for _, l := range letters {
+		a.keys[l] = true
+	}
 	a.wrong = append(a.wrong, fmt.Sprintf(format, args...))
 }
 
@@ -190,6 +211,9 @@ func (a *agreement) say(letters []string, format string, args ...any) {
 // booking is an order's place in the books: credits are negative.
 type booking struct {
 	name  string
+	ref   string // of a sales order, the till's reference, which its invoices bear
+	draft bool
+	owed  *big.Rat // of a document, what is not settled; nil of a sales order
 	total *big.Rat
 	net   map[string]*big.Rat // by VAT rate, without the rounding item
 }
@@ -220,18 +244,20 @@ func (a *agreement) bookings() map[string][]*booking {
 			continue
 		}
 		back := o.Type == "CR"
-		g := &booking{name: o.Type + "/" + o.Number, total: signed(o.Total.Rat, back || o.Type == "RM"), net: map[string]*big.Rat{}}
+		g := &booking{name: o.Type + "/" + o.Number, ref: o.Reference, total: signed(o.Total.Rat, back || o.Type == "RM"), net: map[string]*big.Rat{}}
 		for _, l := range o.Lines {
 			g.add(l.TaxCategory, l.Inventory, signed(l.Amount.Rat, back || l.Operation == "Receipt"))
 		}
 		out[o.RefNo] = append(out[o.RefNo], g)
 	}
 	for _, d := range a.Documents {
-		if d.RefNo == "" || d.RefNo == d.Ours { // it is the invoice of a sales order
+		if d.RefNo == "" || d.RefNo == d.Ours || d.ofDay() { // it is the invoice of a sales order, or of a day's receipts
 			continue
 		}
 		back := d.Kind != "Invoice"
-		g := &booking{name: d.Kind + " " + d.Number, total: signed(d.Total.Rat, back), net: map[string]*big.Rat{}}
+		g := &booking{
+			name: d.Kind + " " + d.Number, draft: d.draft(), owed: d.Balance.Rat, total: signed(d.Total.Rat, back), net: map[string]*big.Rat{},
+		}
 		for _, l := range d.Lines {
 			g.add(l.VatCode.ID, l.InventoryNumber, signed(l.AmountInCurrency.Rat, back))
 		}
@@ -258,6 +284,9 @@ func (a *agreement) orders() {
 			if left.Sign() != 0 || len(mine) != len(credit) || len(mine) > 1 {
 				a.say(letters, "the cancelled order %s still stands for %s in the books: %s", o.ID, left.FloatString(2), names(mine, credit))
 			}
+			if a.Forms[o.Category] == "invoiced_order" && len(credit) > 0 {
+				a.invoiced(o, credit[0], letters)
+			}
 		case !due && len(mine)+len(credit) > 0:
 			a.say(letters, "the order %s has no business in the books: %s", o.ID, names(mine, credit))
 		case due && (len(mine) != 1 || len(credit) > 0):
@@ -279,6 +308,13 @@ func (a *agreement) orders() {
 						o.Kind, o.ID, o.Vat[rate].Excl, o.Vat[rate].Vat, rate, net.FloatString(2), g.name)
 				}
 			}
+			if form := a.Forms[o.Category]; form == "invoiced_order" {
+				a.invoiced(o, g, letters)
+			} else if (form == "invoice") != (g.owed != nil) {
+				a.say(letters, "the %s order %s is to be booked as %q, but stands as %s", o.Kind, o.ID, form, g.name)
+			} else {
+				a.settled(o, g, letters)
+			}
 		}
 	}
 	for ref, list := range booked {
@@ -286,6 +322,113 @@ func (a *agreement) orders() {
 			return p.ID == ref
 		}) {
 			a.say(nil, "%s is booked for the order %s, which the till does not have", names(list, nil), ref)
+		}
+	}
+}
+
+func (d documentInBooks) draft() bool { return d.Status == "Hold" || d.Status == "Balanced" }
+
+// invoiced: a sales order has exactly one invoice or credit note, at its total.
+func (a *agreement) invoiced(o saleInTill, g *booking, letters []string) {
+	var found []*booking
+	for _, d := range a.Documents {
+		if d.RefNo == d.Ours && d.RefNo == g.ref {
+			found = append(found, &booking{
+				name: d.Kind + " " + d.Number, total: signed(d.Total.Rat, d.Kind != "Invoice"), draft: d.draft(), owed: d.Balance.Rat,
+			})
+		}
+	}
+	switch {
+	case len(found) != 1:
+		a.say(letters, "%s of the %s order %s has %d invoices: %s", g.name, o.Kind, o.ID, len(found), names(found))
+	case found[0].total.Cmp(g.total) != 0:
+		a.say(letters, "%s of the %s order %s is %s, its invoice %s is %s", g.name, o.Kind, o.ID, g.total.FloatString(2), found[0].name,
+			found[0].total.FloatString(2))
+	default:
+		a.settled(o, found[0], letters)
+	}
+}
+
+// settled: an invoice is no draft any more, and nothing is owed where everything was paid.
+func (a *agreement) settled(o saleInTill, g *booking, letters []string) {
+	switch {
+	case g.draft:
+		a.say(letters, "%s of the %s order %s was not released", g.name, o.Kind, o.ID)
+	case g.owed != nil && a.Payments && !o.Cancelled && rat(o.Paid).Cmp(rat(o.Total)) == 0 && g.owed.Sign() != 0:
+		a.say(letters, "%s of the %s order %s, which is paid, has %s open", g.name, o.Kind, o.ID, g.owed.FloatString(2))
+	}
+}
+
+// ---- receipts
+
+// The accounts that the week books receipts on, by VAT rate and by payment method.
+var (
+	revenueAccounts = map[string]string{"21": "8000", "9": "8010", "0": "8020"}
+	paymentAccounts = map[string]string{"CASH": "1000", "PIN": "1100"}
+)
+
+// ofDay tells the invoice of a day's receipts.
+func (d documentInBooks) ofDay() bool {
+	return strings.HasPrefix(d.RefNo, d.Ours+"/") && strings.HasPrefix(d.Ours, "Z")
+}
+
+// receipts: what is booked of a day is, account by account, what was sold at each rate and paid by each method.
+func (a *agreement) receipts() {
+	want, have := map[string]map[string]*big.Rat{}, map[string]map[string]*big.Rat{}
+	add := func(to map[string]map[string]*big.Rat, day, account string, amount *big.Rat) {
+		if to[day] == nil {
+			to[day] = map[string]*big.Rat{}
+		}
+		if to[day][account] == nil {
+			to[day][account] = new(big.Rat)
+		}
+		to[day][account].Add(to[day][account], amount)
+	}
+	sold := map[string]map[string]*big.Rat{} // with VAT
+	for _, r := range a.Receipts {
+		if len(r.Orders) > 0 {
+			continue
+		}
+		day := fmt.Sprintf("Z%d-%s", r.Branch, r.Date)
+		for rate, v := range r.Vat {
+			add(sold, day, rate, new(big.Rat).Add(rat(v.Excl), rat(v.Vat)))
+		}
+		for method, amount := range r.Payments {
+			add(want, day, paymentAccounts[method], signed(rat(amount), true))
+		}
+	}
+	for day, rates := range sold {
+		for rate, incl := range rates {
+			factor := new(big.Rat).Add(rat("1"), new(big.Rat).Quo(rat(rate), rat("100")))
+			add(want, day, revenueAccounts[rate], round(incl.Quo(incl, factor), 2))
+		}
+	}
+	for _, d := range a.Documents {
+		if !d.ofDay() {
+			continue
+		}
+		if d.draft() {
+			a.say([]string{"receipts/" + d.Ours}, "%s %s of the day %s was not released", d.Kind, d.Number, d.Ours)
+		}
+		for _, l := range d.Lines {
+			if l.InventoryNumber != roundingItem {
+				add(have, d.Ours, l.Account.Number, l.AmountInCurrency.Rat)
+			}
+		}
+		add(have, d.Ours, "total", d.Total.Rat)
+	}
+	for day := range union(want, have) {
+		for account := range union(want[day], have[day]) {
+			w, h := new(big.Rat), new(big.Rat)
+			if r := want[day][account]; r != nil {
+				w = r
+			}
+			if r := have[day][account]; r != nil {
+				h = r
+			}
+			if w.Cmp(h) != 0 {
+				a.say([]string{"receipts/" + day}, "the day %s: %s by the till's receipts, %s in the books on %s", day, w.FloatString(2), h.FloatString(2), account)
+			}
 		}
 	}
 }
@@ -628,7 +771,7 @@ func TestTheComparisonSeesMistakes(t *testing.T) {
 	w.settle()
 	letters := codesOf(w.openLetters())
 	b := w.look()
-	if wrong, _ := b.agree(letters); len(wrong) > 0 {
+	if wrong := b.agree(letters).wrong; len(wrong) > 0 {
 		t.Fatalf("the systems don't agree to begin with: %s", strings.Join(wrong, "\n"))
 	}
 	back := first(t, b.Orders, func(o saleInTill) bool { return o.Kind == "return" })
@@ -702,17 +845,69 @@ func TestTheComparisonSeesMistakes(t *testing.T) {
 		{"a customer is missing", "nieuw@week.example is in the till 1 times, in the books 0 times", func() {
 			w.control("POST", "mpluskassa/relations", fields{"name": "Nieuw", "email": "Nieuw@week.example"}, nil)
 		}},
+		{"a day's receipts are not booked", `the day Z1-2026-01-05: -?[0-9.]+ by the till's receipts, 0.00 in the books`, func() {
+			w.control("POST", "mpluskassa/receipts", fields{"count": 1, "date": "2026-01-05"}, nil)
+		}},
 		{"a category is missing", `"Webshop > Web > Rubriek" is 0 times`, func() {
 			w.control("PUT", "vismanet/categories/77", fields{"description": "Rubriek", "parent": 1}, nil)
 		}},
 		{"a group is unknown", `the group \d+ is "Los" in the till`, func() { w.control("POST", "mpluskassa/groups", fields{"name": "Los"}, nil) }},
 	} {
-		before, _ := w.look().agree(letters)
+		before := w.look().agree(letters).wrong
 		mistake.do()
-		after, _ := w.look().agree(letters)
+		after := w.look().agree(letters).wrong
 		news := slices.DeleteFunc(after, func(text string) bool { return slices.Contains(before, text) })
 		if !slices.ContainsFunc(news, regexp.MustCompile(mistake.want).MatchString) {
 			t.Errorf("%s: told is %q", mistake.what, news)
+		}
+	}
+}
+
+// TestTheComparisonSeesDocuments has an order that is an invoice and one that is shipped and invoiced, and spoils them.
+func TestTheComparisonSeesDocuments(t *testing.T) {
+	t.Parallel()
+	made := func() *both {
+		text := `{
+			"Orders": [
+				{"id": "a", "kind": "normal", "category": 1, "total_incl": "12.10", "paid": "12.10", "vat": {"21": {"excl": "10.00", "vat": "2.10"}}},
+				{"id": "b", "kind": "normal", "category": 2, "total_incl": "12.10", "paid": "12.10", "vat": {"21": {"excl": "10.00", "vat": "2.10"}}}
+			],
+			"Documents": [
+				{"documentType": "Invoice", "referenceNumber": "1", "externalReference": "a", "customerRefNumber": "ref-a", "status": "Closed",
+					"amountInCurrency": 12.1, "balanceInCurrency": 0, "lines": [{"vatCode": {"id": "03"}, "amountInCurrency": 10}]},
+				{"documentType": "Invoice", "referenceNumber": "2", "externalReference": "ref-b", "customerRefNumber": "ref-b", "status": "Closed",
+					"amountInCurrency": 12.1, "balanceInCurrency": 0}
+			],
+			"Booked": [{"type": "SO", "number": "5", "status": "Completed", "customerRefNo": "b", "customerOrder": "ref-b", "total": 12.1,
+				"lines": [{"taxCategory": "03", "quantity": 1, "amount": 10, "shipped": 1, "billed": 1}]}]
+		}`
+		b := &both{}
+		if err := json.Unmarshal([]byte(text), b); err != nil {
+			t.Fatal(err)
+		}
+		b.Forms, b.Payments = map[int]string{1: "invoice", 2: "invoiced_order"}, true
+		return b
+	}
+	for _, mistake := range []struct {
+		want string
+		do   func(b *both)
+	}{
+		{"", func(*both) {}},
+		{"Invoice 1 of the normal order a was not released", func(b *both) { b.Documents[0].Status = "Balanced" }},
+		{"Invoice 2 of the normal order b was not released", func(b *both) { b.Documents[1].Status = "Hold" }},
+		{"Invoice 1 of the normal order a, which is paid, has 12.10 open", func(b *both) { b.Documents[0].Balance.Rat = rat("12.1") }},
+		{"the normal order a is 12.10 in the till, 12.11 in Invoice 1", func(b *both) { b.Documents[0].Total.Rat = rat("12.11") }},
+		{"SO/5 of the normal order b is 12.10, its invoice Invoice 2 is 12.11", func(b *both) { b.Documents[1].Total.Rat = rat("12.11") }},
+		{"SO/5 of the normal order b has 0 invoices", func(b *both) { b.Documents = b.Documents[:1] }},
+		{"SO/5 of the normal order b has 2 invoices", func(b *both) { b.Documents = append(b.Documents, b.Documents[1]) }},
+		{`the normal order b is to be booked as "invoice", but stands as SO/5`, func(b *both) { b.Forms[2] = "invoice" }},
+		{`the normal order a is to be booked as "", but stands as Invoice 1`, func(b *both) { b.Forms[1] = "" }},
+	} {
+		b := made()
+		mistake.do(b)
+		told := strings.Join(b.agree(nil).wrong, "; ")
+		if mistake.want == "" && told != "" || !strings.Contains(told, mistake.want) {
+			t.Errorf("told is %q, want %q", told, mistake.want)
 		}
 	}
 }
@@ -725,7 +920,7 @@ func TestTheComparisonSeesWrongSettings(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	b := w.look()
-	told := &agreement{both: b, excused: map[string]bool{}}
+	told := &agreement{both: b, keys: map[string]bool{}, excused: map[string]bool{}}
 	told.orders()
 	if len(b.Orders) < 6 || !slices.ContainsFunc(told.wrong, regexp.MustCompile(`VAT at 21 % in the till, [0-9.]+ net in SO/`).MatchString) {
 		t.Errorf("told is %q", told.wrong)

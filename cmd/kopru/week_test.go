@@ -25,7 +25,7 @@ import (
 const weekSettings = `
 flows = [
   "orders", "orders_to_till", "order_status", "proposals", "customers", "customers_to_books", "products", "products_from_till",
-  "categories", "categories_from_till", "stock",
+  "categories", "categories_from_till", "stock", "receipts",
 ]
 default_debtor             = "10001"
 till_relation              = "1"
@@ -38,7 +38,22 @@ update_articles            = ["description", "priceIncl", "priceExcl", "vatCode"
 update_items               = ["description", "defaultPrice", "vatCode", "barcode", "status"]
 update_customers_from_till = ["name", "contact", "email", "phone", "address", "delivery", "vat_number", "active"]
 cancelled_orders           = "credit"
+receipts_start             = "2026-01-01"
+receipt_revenue_accounts   = { "21" = "8000", "9" = "8010", "0" = "8020" }
+receipt_payment_accounts   = { CASH = "1000", PIN = "1100" }
 `
+
+// weekForms is what becomes of the web shop's orders (category 1) and of those at the counter (2), and whether payments are
+// registered: each seed has two of the three forms.
+func weekForms(seed int) (forms map[int]string, payments bool, settings []string) {
+	all := []string{"sales_order", "invoice", "invoiced_order"}
+	forms = map[int]string{1: all[seed%3], 2: all[(seed+1+seed/3%2)%3]}
+	settings = []string{fmt.Sprintf(`order_form_by_category = { "1" = %q, "2" = %q }`, forms[1], forms[2])}
+	if payments = seed/2%2 == 0; payments {
+		settings = append(settings, "register_payments = true", `payment_methods = { CASH = "1", PIN = "2", IDEAL = "3" }`)
+	}
+	return forms, payments, settings
+}
 
 // week is a shop's life, its systems and the engine between them.
 type week struct {
@@ -46,7 +61,10 @@ type week struct {
 	rng     *rand.Rand
 	project string
 	token   string
+	began   time.Time
 	made    int             // names what is made
+	forms   map[int]string  // what becomes of orders, by category
+	paid    bool            // payments are registered
 	settled map[string]bool // keys that nobody changes any more
 	expect  []expectation
 }
@@ -58,7 +76,7 @@ type expectation struct{ email, sku, phone, city, price string }
 // is busy, and an answer that doesn't come is part of the week.
 func newWeek(t *testing.T, seed uint64, orders int, settings ...string) *week {
 	t.Helper()
-	w := &week{world: newWorld(t, orders, 0), rng: rand.New(rand.NewPCG(seed, 3)), settled: map[string]bool{}}
+	w := &week{world: newWorld(t, orders, 0), rng: rand.New(rand.NewPCG(seed, 3)), began: time.Now(), settled: map[string]bool{}}
 	w.project = t.TempDir()
 	if err := os.CopyFS(w.project, os.DirFS(bridge(t))); err != nil {
 		t.Fatal(err)
@@ -85,6 +103,37 @@ func newWeek(t *testing.T, seed uint64, orders int, settings ...string) *week {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// control tells the sandbox something and notes it: on a failure the log says all that was done, and when.
+func (w *week) control(method, path string, body, into any) {
+	w.t.Helper()
+	w.did("%s %s %s", method, path, compact(body))
+	w.world.control(method, path, body, into)
+}
+
+// did notes what was done.
+func (w *week) did(format string, args ...any) {
+	w.t.Helper()
+	w.t.Logf("%7.2fs  "+format, append([]any{time.Since(w.began).Seconds()}, args...)...)
+}
+
+func compact(v any) string {
+	if v == nil {
+		return ""
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+func (w *week) look() *both {
+	w.t.Helper()
+	b := w.world.look()
+	b.Forms, b.Payments = w.forms, w.paid
+	return b
 }
 
 // ---- the office: what is entered in Visma.net on screen, through its API
@@ -149,6 +198,7 @@ func (w *week) office(method, path string, body any) (*http.Response, error) {
 
 func (w *week) inOffice(method, path string, body any) {
 	w.t.Helper()
+	w.did("office: %s %s %s", method, path, compact(body))
 	if _, err := w.office(method, path, body); err != nil {
 		w.t.Fatal(err)
 	}
@@ -211,6 +261,11 @@ func (b *both) pairs() (out [][2]string) {
 		}
 	}
 	return out
+}
+
+// ordered tells a sales order that the bridge made and that the office is to ship and invoice.
+func (b *both) ordered(o orderInBooks) bool {
+	return o.Type == "SO" && slices.ContainsFunc(b.Orders, func(s saleInTill) bool { return s.ID == o.RefNo && b.Forms[s.Category] != "invoiced_order" })
 }
 
 // sold are the articles that both systems have.
@@ -405,7 +460,7 @@ func (w *week) deeds() map[string]func(b *both) {
 		},
 		"a shipment": func(b *both) {
 			o, ok := some(w, b.Booked, func(o orderInBooks) bool {
-				return o.Type == "SO" && o.RefNo != "" && o.Reference != "" && (o.Status == "Open" || o.Status == "BackOrder")
+				return b.ordered(o) && o.Reference != "" && (o.Status == "Open" || o.Status == "BackOrder")
 			})
 			if !ok {
 				return
@@ -416,14 +471,25 @@ func (w *week) deeds() map[string]func(b *both) {
 			} else if w.rng.IntN(2) == 0 {
 				what["invoice"] = true
 			}
+			w.did("a shipment %s", compact(what))
 			if err := w.ask("POST", "vismanet/shipments", what, nil); err != nil {
-				w.t.Logf("no shipment of %s: %v", o.Reference, err)
+				w.did("no shipment of %s: %v", o.Reference, err)
 			}
 		},
 		"the books cancel an order": func(b *both) {
-			if o, ok := some(w, b.Booked, func(o orderInBooks) bool { return o.Type == "SO" && o.RefNo != "" && o.Status == "Open" }); ok {
+			if o, ok := some(w, b.Booked, func(o orderInBooks) bool { return b.ordered(o) && o.Status == "Open" }); ok {
 				w.inOffice("PATCH", "salesorder/api/v3/SalesOrders/SO/"+o.Number, fields{"status": "Cancelled"})
 			}
+		},
+		"receipts": func(*both) {
+			r := fields{"count": 1 + w.rng.IntN(3), "date": fmt.Sprintf("2026-01-%02d", 5+w.rng.IntN(4))}
+			switch w.rng.IntN(4) {
+			case 0:
+				r["kind"] = "return"
+			case 1:
+				r["orders"] = []string{"an order of its own"}
+			}
+			till("POST", "receipts", r)
 		},
 		"a group": func(b *both) {
 			till("POST", "groups", fields{"name": fmt.Sprint("Groep ", w.next()), "parentGroupNumber": 5})
@@ -449,7 +515,7 @@ func (w *week) happen(n int) {
 	names := keysOf(deeds)
 	for range n {
 		name := pick(w, names)
-		w.t.Log("  ", name)
+		w.did("— %s", name)
 		deeds[name](w.look())
 	}
 }
@@ -514,23 +580,65 @@ func (w *week) killed(within time.Duration) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	timer := time.NewTimer(time.Duration(w.rng.Int64N(int64(within))))
+	after := time.Duration(w.rng.Int64N(int64(within)))
+	w.did("a run, to be killed after %v", after)
+	timer := time.NewTimer(after)
 	for victim := range 3 {
 		select {
 		case <-ended:
+			w.did("the run ended before")
 			return
 		case <-timer.C:
 		}
 		if victim == 2 || w.rng.IntN(2) == 0 {
 			break
 		}
-		killChild(w.t, cmd.Process.Pid, pick(w, []string{"kopru-connector-mpluskassa", "kopru-connector-vismanet"}))
+		child := pick(w, []string{"kopru-connector-mpluskassa", "kopru-connector-vismanet"})
+		killChild(w.t, cmd.Process.Pid, child)
+		w.did("killed %s", child)
 		timer.Reset(time.Duration(w.rng.IntN(300)) * time.Millisecond)
 	}
+	w.kill(cmd, ended)
+}
+
+func (w *week) kill(cmd *exec.Cmd, ended <-chan error) {
+	w.t.Helper()
 	children := childrenOf(cmd.Process.Pid)
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	<-ended
+	w.did("killed the engine")
 	noOrphans(w.t, children)
+}
+
+// cutOff sells something and kills the engine while a document of it stands in the books that is not released yet.
+func (w *week) cutOff() {
+	w.t.Helper()
+	w.control("POST", "mpluskassa/orders", fields{"count": 3, "kind": "normal"}, nil)
+	for _, route := range []string{"POST /v1/customerinvoice/{number}/action/release", "POST /v1/customerCreditNote/{number}/action/release"} {
+		w.control("POST", "vismanet/faults", fields{"route": route, "kind": "slow", "every": 1, "delay_ms": 2500}, nil)
+	}
+	cmd := w.kopru("run", "--once", "--json", w.project, "orders")
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			w.did("no document was left to release")
+			return
+		case <-tick.C:
+		}
+		var documents []documentInBooks
+		w.world.control("GET", "vismanet/documents", nil, &documents)
+		if slices.ContainsFunc(documents, documentInBooks.draft) {
+			w.kill(cmd, ended)
+			return
+		}
+	}
 }
 
 // run runs all flows once and returns what they say; flows that failed are what the weather does.
@@ -548,12 +656,18 @@ func (w *week) run() []summaryOfRun {
 	if err := json.Unmarshal(out, &all); err != nil {
 		w.t.Fatalf("%v\n%s\n%s", err, out, stderr.String())
 	}
+	var said []string
 	for _, s := range all.Pipelines {
 		r := s.Records
+		if r.Read > 0 || s.Error != "" {
+			said = append(said, strings.TrimSpace(fmt.Sprintf("%s %s %d=%d+%d+%d+%d+%d %s", s.Name, s.Status,
+				r.Read, r.Delivered, r.Unchanged, r.Filtered, r.Parked, r.Dead, s.Error)))
+		}
 		if s.Status != "failed" && r.Read != r.Delivered+r.Unchanged+r.Filtered+r.Parked+r.Dead {
 			w.t.Errorf("%s: %+v does not add up", s.Name, r)
 		}
 	}
+	w.did("a run: %s", strings.Join(said, "; "))
 	return all.Pipelines
 }
 
@@ -585,6 +699,7 @@ func (w *week) settle() {
 		last = w.run()
 		for _, s := range last {
 			if s.Status == "failed" {
+				w.tell(map[string]bool{})
 				w.t.Fatalf("%s failed in calm weather: %s", s.Name, s.Error)
 			}
 		}
@@ -592,6 +707,7 @@ func (w *week) settle() {
 			return
 		}
 	}
+	w.tell(map[string]bool{})
 	w.t.Fatalf("still writing after %d runs: %+v", most, last)
 }
 
@@ -625,20 +741,27 @@ func (w *week) openLetters() map[string]dashboard.Letter {
 // TestWeekOfShopLife plays seven days of a shop: orders, returns, customers, articles, prices, stock and shipments change
 // on both sides, both systems fail, the engine is killed, and for a day one of the systems is away. At the end the two
 // agree to the cent and to the piece, but for what a letter tells somebody, and nothing is written any more. KOPRU_SEEDS
-// plays more weeks, KOPRU_SEED one of them.
+// plays more weeks, KOPRU_SEED one of them; their orders become what weekForms says.
 func TestWeekOfShopLife(t *testing.T) {
 	t.Parallel()
 	first, n := number("KOPRU_SEED", 0), number("KOPRU_SEEDS", 1)
 	for seed := first; seed < first+n; seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			t.Parallel()
-			w := newWeek(t, uint64(seed), 6)
+			forms, paid, settings := weekForms(seed)
+			w := newWeek(t, uint64(seed), 6, settings...)
+			w.forms, w.paid = forms, paid
+			t.Log("orders of the web shop and of the counter become:", forms, "payments are registered:", paid)
 			w.control("POST", "mpluskassa/orders", fields{"count": 2, "kind": "exchange"}, nil)
 			w.run()
 			down := 1 + w.rng.IntN(6)
 			for day := 1; day <= 7; day++ {
-				t.Log("day", day)
+				w.did("day %d", day)
 				w.happen(8)
+				if day == 3 {
+					w.cutOff()
+					w.calm()
+				}
 				if day == down {
 					w.fault(pick(w, []string{"mpluskassa", "vismanet"}), "*", pick(w, []string{"drop_before", "html_502"}), 1)
 					w.killed(3 * time.Second)
@@ -670,25 +793,26 @@ func (w *week) end() {
 		w.t.Logf("letter %s: %s %s", name, l.Code, l.Message)
 	}
 	b := w.look()
-	wrong, excused := b.agree(codesOf(letters))
-	for _, text := range wrong {
+	a := b.agree(codesOf(letters))
+	for _, text := range a.wrong {
 		w.t.Error(text)
 	}
 	for name, l := range letters {
-		if !excused[name] {
+		if !a.excused[name] {
+			a.keys[name] = true
 			w.t.Errorf("the letter %s tells of nothing: %s %s", name, l.Code, l.Message)
 		}
 	}
-	w.reconciled(excused)
+	w.reconciled(a)
 	w.owners(b)
 	if w.t.Failed() {
-		w.tell()
+		w.tell(a.keys)
 	}
 }
 
 // reconciled asks `kopru reconcile`, whose differences must be those that letters tell of. VAT may be off by a cent where
 // the total is right.
-func (w *week) reconciled(excused map[string]bool) {
+func (w *week) reconciled(a *agreement) {
 	w.t.Helper()
 	first, last := "2025-12-29", "2026-01-10" // of the orders that the shop has from the start
 	today := time.Now()
@@ -716,12 +840,13 @@ func (w *week) reconciled(excused map[string]bool) {
 				continue
 			}
 			found["orders/"+d.Key] = true
-			if !excused["orders/"+d.Key] {
+			if !a.excused["orders/"+d.Key] {
+				a.keys["orders/"+d.Key] = true
 				w.t.Errorf("reconcile: %+v, of which no letter tells", d)
 			}
 		}
 	}
-	for name := range excused {
+	for name := range a.excused {
 		if strings.HasPrefix(name, "orders/") && !found[name] {
 			w.t.Logf("reconcile does not know of %s", name)
 		}
@@ -756,11 +881,47 @@ func (w *week) owners(b *both) {
 	}
 }
 
-// tell shows what the engine did, for whoever looks for the reason of a failure.
-func (w *week) tell() {
-	out, _ := w.kopru("activity", "--limit", "5000", w.project).CombinedOutput()
+// tell shows, for whoever looks for the reason of a failure, what the engine did with the records concerned, by
+// pipeline/key, and what both systems have of them; without any, the last that it did. All that it did goes into a file.
+func (w *week) tell(keys map[string]bool) {
+	w.t.Helper()
+	out, err := w.kopru("activity", "--json", "--limit", "20000", w.project).Output()
+	var all struct{ Activity []activity }
+	if err == nil {
+		err = json.Unmarshal(out, &all)
+	}
+	if err != nil {
+		w.t.Logf("no activity: %v", err)
+	}
 	path := filepath.Join(os.TempDir(), strings.ReplaceAll(w.t.Name(), "/", "_")+".activity")
 	if err := os.WriteFile(path, out, 0o600); err == nil {
-		w.t.Log("the activity is in", path)
+		w.t.Log("all of the activity is in", path)
+	}
+	entries := slices.DeleteFunc(all.Activity, func(e activity) bool { return len(keys) > 0 && !keys[e.Pipeline+"/"+e.Key] })
+	if len(keys) == 0 {
+		entries = entries[:min(len(entries), 100)]
+	}
+	slices.Reverse(entries)
+	for _, e := range entries {
+		w.t.Logf("%7.2fs  %s/%s %s %s %s %s", e.At.Sub(w.began).Seconds(), e.Pipeline, e.Key, e.Outcome, e.Code, e.Reason, e.Detail)
+	}
+	for _, list := range []string{
+		"mpluskassa/orders", "mpluskassa/proposals", "mpluskassa/receipts", "mpluskassa/relations", "mpluskassa/articles",
+		"vismanet/orders", "vismanet/documents", "vismanet/payments", "vismanet/customers", "vismanet/items",
+	} {
+		var rows []json.RawMessage
+		if err := w.ask("GET", list, nil, &rows); err != nil {
+			w.t.Log(err)
+		}
+		for _, row := range rows {
+			for name := range keys {
+				_, key, _ := strings.Cut(name, "/")
+				id := key[strings.LastIndex(key, "/")+1:]
+				if regexp.MustCompile(`[:"]` + regexp.QuoteMeta(id) + `[",}/-]`).Match(row) {
+					w.t.Logf("%s: %s", list, row)
+					break
+				}
+			}
+		}
 	}
 }

@@ -102,11 +102,13 @@ type summary struct {
 	Number     string    `json:"number"`
 	Type       string    `json:"type"`
 	Kind       shop.Kind `json:"kind,omitempty"`
+	Category   int       `json:"category,omitempty"`
 	Relation   int64     `json:"relation"`
 	Date       string    `json:"date"`
 	Lines      int       `json:"lines"`
 	TotalIncl  string    `json:"total_incl"`
 	TotalExcl  string    `json:"total_excl"`
+	Paid       string    `json:"paid"`
 	Cancelled  bool      `json:"cancelled"`
 	Delivered  bool      `json:"delivered"`
 	SyncMarker int64     `json:"sync_marker"`
@@ -149,6 +151,15 @@ func (o *order) parts() (map[string]vatSum, []lineSummary) {
 	return sums, lines
 }
 
+// paid is what was paid of an order.
+func (o *order) paid() string {
+	sum := int64(0)
+	for _, p := range o.Payments {
+		sum += p.Amount
+	}
+	return shop.Euros(sum)
+}
+
 func (s *Server) listOrders(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	out := make([]summary, 0, len(s.till.orders))
@@ -157,8 +168,8 @@ func (s *Server) listOrders(w http.ResponseWriter, _ *http.Request) {
 		vat, lines := o.parts()
 		out = append(out, summary{
 			ID: o.ID, ExtID: o.ExtID, Number: fmt.Sprintf("%d-%d", o.Year, o.Number), Type: o.Type, Kind: o.Kind,
-			Relation: o.Relation,
-			Date:     o.Financial.Format("2006-01-02"), Lines: len(o.Lines), TotalIncl: shop.Euros(incl),
+			Category: o.Category, Relation: o.Relation, Paid: o.paid(),
+			Date: o.Financial.Format("2006-01-02"), Lines: len(o.Lines), TotalIncl: shop.Euros(incl),
 			TotalExcl: shop.Euros(excl),
 			Cancelled: o.Cancelled, Delivered: o.Delivered, SyncMarker: o.marker, Vat: vat, LineList: lines,
 		})

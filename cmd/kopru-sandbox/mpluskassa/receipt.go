@@ -188,7 +188,17 @@ func (s *papers) sums() []map[string]any {
 	out := []map[string]any{}
 	for _, p := range s.all {
 		incl, _ := p.Total()
+		vat, _ := p.parts()
+		paid := map[string]int64{}
+		for _, m := range p.Payments {
+			paid[m.Method] += m.Amount
+		}
+		payments := map[string]string{}
+		for method, amount := range paid {
+			payments[method] = shop.Euros(amount)
+		}
 		out = append(out, map[string]any{
+			"vat": vat, "payments": payments, "orders": p.orders,
 			"id": p.ID, "number": fmt.Sprintf("%d-%d", p.Year, p.Number), "date": p.Financial.Format(time.DateOnly),
 			"branch": p.FinancialBranch, "state": p.state, "total_incl": shop.Euros(incl),
 		})
