@@ -126,6 +126,7 @@ function customer(relation: any, invoice: any, ctx: any) {
     company,
     name: cutText(companyName ?? text(relation.name) ?? person ?? email, 60),
     person,
+    attention: text(relation.contact), // as customers_to_books.hcl has it
     firstName: firstName || null,
     lastName: lastName || null,
     email,

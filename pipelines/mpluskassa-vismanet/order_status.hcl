@@ -37,6 +37,12 @@ pipeline "order_status" {
     reason = "${record.type} order that is ${record.status}"
   }
 
+  # What comes back leaves nothing to deliver.
+  filter "goods_leave" {
+    keep   = var.order_statuses[record.status] == "cancel" || !contains([var.return_order_type, var.exchange_order_type], record.type)
+    reason = "${record.type} order, of goods that come back"
+  }
+
   lookup "till_order" {
     connection = mpluskassa.shop
     entity     = "order"

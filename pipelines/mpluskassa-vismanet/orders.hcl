@@ -74,7 +74,7 @@ variable "cancelled_orders" {
 variable "check_totals" {
   type        = bool
   default     = true
-  description = "Whether the total that Visma.net comes to is held against the till's after placing, at one more call for each order"
+  description = "Whether the total that Visma.net comes to is held against the till's after placing, at up to one more call for each order"
 }
 
 variable "ship_orders" {
@@ -383,7 +383,7 @@ pipeline "orders" {
         deliveryAddress = record.delivery.address
         mainContact = {
           name      = record.customer.name
-          attention = record.customer.person
+          attention = record.customer.attention
           email     = record.customer.email
           phone1    = record.customer.phone
         }
@@ -498,7 +498,7 @@ pipeline "orders" {
   # Visma.net's own total is the one that counts. A document that was not right is neither shipped nor released.
   lookup "placed_order" {
     connection = vismanet.books
-    entity     = "sales_order"
+    entity     = "sales_order_total"
     match      = { id = var.check_totals ? try(sales_order.id, null) : null }
   }
 

@@ -126,7 +126,7 @@ pipeline "proposals" {
         deliveryAddress = record.delivery.address
         mainContact = {
           name      = record.customer.name
-          attention = record.customer.person
+          attention = record.customer.attention
           email     = record.customer.email
           phone1    = record.customer.phone
         }

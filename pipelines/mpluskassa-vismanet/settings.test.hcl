@@ -140,6 +140,25 @@ test "custom fields of the till become attributes, with the ids of their values"
   }
 }
 
+test "an article waits until its group is a value of the attribute" {
+  pipeline = "products_from_till"
+  vars     = { flows = ["products_from_till", "categories_from_till"], category_attribute = "GROEP" }
+  records = [
+    { articleNumber = 1001, sku = "1001", description = "Mok", vatPercentage = 21, priceIncl = 4.99, groupNumbers = [30] },
+    { articleNumber = 1002, sku = "1002", description = "Beker", vatPercentage = 21, priceIncl = 4.99, groupNumbers = [31] },
+    { articleNumber = 1003, sku = "1003", description = "Los", vatPercentage = 21, priceIncl = 4.99, groupNumbers = [] },
+  ]
+  outcome = ["delivered", "parked", "delivered"]
+
+  given "attribute" {
+    record = { attributeID = "GROEP", valueID = "30" }
+  }
+
+  expect "item" {
+    create = [{ inventoryNumber = "1001", attributes = { GROEP = "30" } }, { inventoryNumber = "1003" }]
+  }
+}
+
 test "only what update_groups names is changed of an article group" {
   pipeline = "categories"
   vars     = { flows = ["categories"], update_groups = ["sortOrder"] }
@@ -269,6 +288,27 @@ test "what the till does is told by the order's status in the books" {
 
   expect "state" {
     update = [{ cancelState = "ORDER-CANCEL-STATE-COMPLETE" }, { delivered = { line-1 = 2 } }]
+    exact  = true
+  }
+}
+
+test "goods that came back are not delivered" {
+  pipeline = "order_status"
+  vars     = { flows = ["order_status"] }
+  records = [
+    merge(local.sale, { id = "CR/000001", type = "CR", customerRefNo = "ord-1", status = "Completed" }),
+    merge(local.sale, { id = "RM/000001", type = "RM", customerRefNo = "ord-1", status = "BackOrder" }),
+    merge(local.sale, { id = "CR/000002", type = "CR", customerRefNo = "ord-1", status = "Cancelled" }),
+  ]
+  outcome = ["filtered", "filtered", "delivered"]
+  reason  = ["CR order, of goods that come back", "RM order, of goods that come back", ""]
+
+  given "order" {
+    record = { orderId = "ord-1", lineList = [{ lineId = "line-1", sku = "MOK-01", data = { quantity = -3, deliveredQuantity = 0 } }] }
+  }
+
+  expect "state" {
+    update = { cancelState = "ORDER-CANCEL-STATE-COMPLETE" }
     exact  = true
   }
 }
