@@ -67,7 +67,7 @@ rounding_item          = "AFRONDING"
 	}{
 		{name: "products", least: 250, callsARecord: 1.6},
 		{name: "customers", least: 200, callsARecord: 1.6, dead: 2},
-		{name: "orders", least: 200, callsARecord: 4.5, parked: 2, dead: 2},
+		{name: "orders", least: 200, callsARecord: 6, parked: 2, dead: 2},
 		{name: "stock", least: 240, callsARecord: 3},
 	} {
 		got, calls := sync(flow.name)
