@@ -165,7 +165,7 @@ alert "night" {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // nothing hangs on it
+	defer store.Close()
 	told := func() (out []state.Alert) {
 		t.Helper()
 		all, err := store.Alerts(t.Context())

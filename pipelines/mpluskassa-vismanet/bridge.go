@@ -50,7 +50,7 @@ var Choices = []Choice{
 	{Setting: "branches", Part: "Branches, deliveries and payments", Keys: till("branch", "branchNumber", "branchName"), Values: books("branch", "number", "name")},
 	{
 		Setting: "delivery_methods", Part: "Branches, deliveries and payments",
-		Keys:    till("delivery_method", "deliveryMethod", "description"), Values: books("carrier", "carrierId", "carrierDescription"),
+		Keys: till("delivery_method", "deliveryMethod", "description"), Values: books("carrier", "carrierId", "carrierDescription"),
 	},
 	{Setting: "payment_methods", Part: "Branches, deliveries and payments", Keys: payments, Values: books("payment_method", "paymentMethodID", "description")},
 	{Setting: "missing_item", Part: "Products", Among: []string{"park", "create", "fallback"}},
@@ -58,7 +58,7 @@ var Choices = []Choice{
 	{Setting: "warehouse", Part: "Products", Values: books("warehouse", "warehouseID", "description")},
 	{
 		Setting: "vat_codes", Part: "Products",
-		Keys:    books("vat_category", "vatCategoryId", "description"), Values: till("vat_group", "vatCode", "vatPercentage"),
+		Keys: books("vat_category", "vatCategoryId", "description"), Values: till("vat_group", "vatCode", "vatPercentage"),
 	},
 	{Setting: "receipts_start", Part: "Receipts"},
 	{Setting: "receipt_revenue_accounts", Part: "Receipts", Keys: vatRates, Values: accounts},
