@@ -53,7 +53,8 @@ func TestConfined(t *testing.T) {
 	}
 	t.Setenv("NOSY_ASKED", "asked")
 	t.Setenv("NOSY_OTHER", "other")
-	// Not in the temporary folder, which everybody may write to.
+	// Not in the temporary folder, which everybody may write to: this code may itself stand in the machine's.
+	t.Setenv("TMPDIR", t.TempDir())
 	dir, err := os.MkdirTemp(".", "confined-")
 	if err == nil {
 		dir, err = filepath.Abs(dir)
