@@ -7,10 +7,10 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/pipelines"
 )
@@ -161,16 +161,8 @@ func writeReconciliations(out io.Writer, all []*run.Reconciliation) error {
 			rows = append(rows, []string{r.Name, f.Day, "", f.What, f.Source, f.Target, "", ""})
 		}
 		for _, d := range r.Differences {
-			rows = append(rows, []string{r.Name, d.Day, safeCell(d.Key), d.Kind, d.Source, d.Target, string(d.Off), safeCell(d.Why)})
+			rows = append(rows, []string{r.Name, d.Day, dashboard.SafeCell(d.Key), d.Kind, d.Source, d.Target, string(d.Off), dashboard.SafeCell(d.Why)})
 		}
 	}
 	return w.WriteAll(rows)
-}
-
-// safeCell keeps a spreadsheet from taking a text for a formula, also one that takes wide characters for the usual ones.
-func safeCell(text string) string {
-	if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " ")); strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
-		return "'" + text
-	}
-	return text
 }

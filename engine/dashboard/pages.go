@@ -363,7 +363,7 @@ func (r *room) export(w http.ResponseWriter, req *http.Request) {
 				return err
 			}
 			return table.Write([]string{
-				e.At.UTC().Format(time.RFC3339Nano), e.Pipeline, safeCell(e.Entity), safeCell(e.Key), string(e.Outcome), safeCell(e.Code), safeCell(e.Reason),
+				e.At.UTC().Format(time.RFC3339Nano), e.Pipeline, SafeCell(e.Entity), SafeCell(e.Key), string(e.Outcome), SafeCell(e.Code), SafeCell(e.Reason),
 				string(effects), e.Run, strconv.FormatFloat(e.TookMS, 'f', -1, 64),
 			})
 		}
@@ -393,8 +393,8 @@ func (r *room) export(w http.ResponseWriter, req *http.Request) {
 	flush()
 }
 
-// safeCell keeps a spreadsheet from taking a text for a formula, also one that takes wide characters for the usual ones.
-func safeCell(text string) string {
+// SafeCell keeps a spreadsheet from taking a text for a formula, also one that takes wide characters for the usual ones.
+func SafeCell(text string) string {
 	if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " ")); strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + text
 	}
