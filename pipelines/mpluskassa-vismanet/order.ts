@@ -1,4 +1,4 @@
-// From an order as the till keeps it to one as the books want it: addresses taken apart, prices without VAT, and the
+// From an order as the till keeps it to one as the books want it: addresses in shape, prices without VAT, and the
 // proof that the total stays what the customer paid. What goes where in Visma.net stands in orders.hcl.
 
 import { Decimal, cleanText, cutText, splitName } from "kopru/std";
@@ -130,7 +130,8 @@ function customer(relation: any, invoice: any, ctx: any) {
     firstName: firstName || null,
     lastName: lastName || null,
     email,
-    phone: text(relation.mobile) ?? text(relation.telephone),
+    phone: text(relation.telephone), // these two as customers_to_books.hcl has them
+    mobile: text(relation.mobile),
     vatNumber: text(relation.vatNumber),
     country,
     class: setting(vars.customer_classes, country, area, company) ?? (company ? vars.customer_class_company : vars.customer_class_person),

@@ -338,7 +338,7 @@ pipeline "orders" {
     })
   }
 
-  # Addresses taken apart, prices without VAT, and the proof that the total stays what the customer paid.
+  # Addresses in shape, prices without VAT, and the proof that the total stays what the customer paid.
   transform "order" {
     script = "order.ts"
     vars   = local.order_vars
@@ -386,6 +386,7 @@ pipeline "orders" {
           attention = record.customer.attention
           email     = record.customer.email
           phone1    = record.customer.phone
+          phone2    = record.customer.mobile
         }
       },
       record.customer.vatNumber == null ? {} : { vatRegistrationId = record.customer.vatNumber },

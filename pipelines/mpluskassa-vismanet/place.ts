@@ -1,7 +1,7 @@
 // Where a customer is, and what follows from it: addresses in the shapes of Visma.net, and which of a merchant's
 // settings hold there.
 
-import { cleanText, countryCode, splitStreet } from "kopru/std";
+import { cleanText, countryCode } from "kopru/std";
 
 const eu = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split(" ");
 
@@ -42,10 +42,8 @@ export function place(address: any, relation: any, home: string): Place {
   const own = text(address.address) !== null || text(address.city) !== null;
   const from = own ? address : relation;
   const country = countryCode(text(from.country) ?? "", home);
-  const street = splitStreet(text(from.address) ?? "", country);
-  const number = [street.number, street.addition].filter(Boolean).join(" ");
   return {
-    line: street.sure && number ? `${street.street} ${number}` : (text(from.address) ?? ""),
+    line: text(from.address) ?? "", // Visma.net has one line for street and number too
     postalCode: text(from.zipcode),
     city: text(from.city),
     country,

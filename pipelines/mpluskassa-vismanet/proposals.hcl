@@ -129,6 +129,7 @@ pipeline "proposals" {
           attention = record.customer.attention
           email     = record.customer.email
           phone1    = record.customer.phone
+          phone2    = record.customer.mobile
         }
       },
       record.customer.vatNumber == null ? {} : { vatRegistrationId = record.customer.vatNumber },
