@@ -44,7 +44,7 @@ test "an order of a new person becomes a customer and a sales order" {
       name            = "Jan de Vries"
       customerClassId = "PRIVAT"
       mainContact     = { email = "jan@x.example", phone1 = "020-5551234" }
-      mainAddress     = { addressLine1 = "Kerkstraat 12 a", postalCode = "1017 GC", city = "Amsterdam", countryId = "NL" }
+      mainAddress     = { addressLine1 = "Kerkstraat 12a", postalCode = "1017 GC", city = "Amsterdam", countryId = "NL" }
     }
   }
 
