@@ -89,17 +89,24 @@ func (b *browser) shows(text string) {
 	}
 }
 
-// press presses the button or follows the link that reads so.
+// press presses the button or follows the link that reads so, also one that is still to be loaded.
 func (b *browser) press(text string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(text) // a text always has a form
-	ok := evaluate[bool](b, fmt.Sprintf(`(() => {
+	ask := chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
 		const el = [...document.querySelectorAll("main a, main button")].find((el) => el.innerText.trim().startsWith(%s));
 		el?.click();
 		return !!el;
 	})()`, quoted))
-	if !ok {
-		b.t.Fatalf("there is nothing to press that reads %q", text)
+	for until := time.Now().Add(2 * time.Minute); ; {
+		if ok, err := chromedp.Run(b.ctx, ask); ok && err == nil { // an error is a page that is just being left
+			return
+		}
+		if time.Now().After(until) {
+			body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+			b.t.Fatalf("there is nothing to press that reads %q in:\n%s", text, body)
+		}
+		b.do(chromedp.Sleep(50 * time.Millisecond))
 	}
 }
 
