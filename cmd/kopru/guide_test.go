@@ -47,21 +47,8 @@ func TestGuideFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	envFile := filepath.Join(dir, "sandbox.env")
-	sandbox := exec.Command(filepath.Join(binaries, "kopru-sandbox"), "--orders", "10", "--env", envFile)
-	if err := sandbox.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = sandbox.Process.Signal(os.Interrupt)
-		_ = sandbox.Wait()
-	})
-	vars, err := readEnv(envFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	env := append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(binaries, "cache"))
-	for name, value := range vars {
+	for name, value := range startSandbox(t, "--orders", "10") {
 		env = append(env, name+"="+value)
 	}
 	shop := filepath.Join(dir, "shop")

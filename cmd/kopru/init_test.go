@@ -26,19 +26,7 @@ import (
 func TestWizard(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	envFile := filepath.Join(dir, "sandbox.env")
-	sandbox := exec.Command(filepath.Join(binaries, "kopru-sandbox"), "--orders", "5", "--env", envFile)
-	if err := sandbox.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = sandbox.Process.Signal(os.Interrupt)
-		_ = sandbox.Wait()
-	})
-	vars, err := readEnv(envFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	vars := startSandbox(t, "--orders", "5")
 	shop := filepath.Join(dir, "shop")
 	w := startTerminal(t, "init", shop, "--set", "delivery_methods={}", "--set", "payment_methods={}", "--set", "missing_item=create")
 	w.answer("Which systems?", "\r")

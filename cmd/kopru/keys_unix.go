@@ -18,22 +18,23 @@ func eachKey(f *os.File) (asking func(bool), undo func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	asking = func(on bool) {
-		now, failed := unix.IoctlGetTermios(fd, getTermios)
-		if failed == nil {
-			now.Oflag |= unix.OPOST | unix.ONLCR
-			now.Lflag |= unix.ISIG
-			if on {
-				now.Lflag &^= unix.ISIG
-			}
-			failed = unix.IoctlSetTermios(fd, setTermios, now)
-		}
-		err = failed
-	}
 	undo = func() { _ = term.Restore(fd, old) } // the terminal is gone when this fails
-	if asking(false); err != nil {
+	if err := setKeys(fd, false); err != nil {
 		undo()
 		return nil, nil, err
 	}
-	return asking, undo, nil
+	return func(on bool) { _ = setKeys(fd, on) }, undo, nil // likewise
+}
+
+func setKeys(fd int, asking bool) error {
+	now, err := unix.IoctlGetTermios(fd, getTermios)
+	if err != nil {
+		return err
+	}
+	now.Oflag |= unix.OPOST | unix.ONLCR
+	now.Lflag |= unix.ISIG
+	if asking {
+		now.Lflag &^= unix.ISIG
+	}
+	return unix.IoctlSetTermios(fd, setTermios, now)
 }

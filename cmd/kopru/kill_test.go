@@ -33,15 +33,27 @@ func newWorld(t *testing.T, orders int, latency time.Duration, quirks ...string)
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
 	w.state = filepath.Join(w.dir, "state.db")
-	file := filepath.Join(w.dir, "sandbox.env")
-	args := []string{"--orders", strconv.Itoa(orders), "--latency", latency.String(), "--env", file}
+	args := []string{"--orders", strconv.Itoa(orders), "--latency", latency.String()}
 	for _, q := range quirks {
 		if !strings.HasPrefix(q, "--") {
 			args = append(args, "--set")
 		}
 		args = append(args, q)
 	}
-	cmd := exec.Command(filepath.Join(binaries, "kopru-sandbox"), args...)
+	vars := startSandbox(t, args...)
+	w.env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(binaries, "cache"))
+	for name, value := range vars {
+		w.env = append(w.env, name+"="+value)
+	}
+	w.base = strings.TrimSuffix(vars["VISMANET_API_URL"], "/visma/api")
+	return w
+}
+
+// startSandbox starts a sandbox that ends with the test, and returns the bridge's variables for it.
+func startSandbox(t *testing.T, args ...string) map[string]string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sandbox.env")
+	cmd := exec.Command(filepath.Join(binaries, "kopru-sandbox"), append(args, "--env", file)...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -54,12 +66,7 @@ func newWorld(t *testing.T, orders int, latency time.Duration, quirks ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(binaries, "cache"))
-	for name, value := range vars {
-		w.env = append(w.env, name+"="+value)
-	}
-	w.base = strings.TrimSuffix(vars["VISMANET_API_URL"], "/visma/api")
-	return w
+	return vars
 }
 
 // kopru prepares the real program on the shipped bridge; its connectors stand beside it.

@@ -194,7 +194,7 @@ func (s *screen) changed() bool {
 
 func (s *screen) draw(v *statusView, at time.Time, every time.Duration) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s · %s", at.Format(time.TimeOnly), in(len(v.Pipelines), "pipeline", "pipelines"))
+	fmt.Fprintf(&b, "%s · %s", at.Format(time.TimeOnly), countOf(len(v.Pipelines), "pipeline"))
 	if v.Dead > 0 {
 		fmt.Fprintf(&b, " · %d dead", v.Dead)
 	}
@@ -231,13 +231,6 @@ func (s *screen) draw(v *statusView, at time.Time, every time.Duration) error {
 	screen.WriteString("\x1b[J")
 	_, err := io.WriteString(s.out, screen.String())
 	return err
-}
-
-func in(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 var (

@@ -134,7 +134,7 @@ func (r *room) oidcBegin(w http.ResponseWriter, req *http.Request) {
 	p, err := r.provider.discover(req.Context(), o)
 	if err != nil {
 		r.Log.Error("the identity provider can't be asked", "issuer", o.Issuer, "error", err)
-		r.loginPage(w, req, next, "", &fault{http.StatusServiceUnavailable, "%s can't be reached right now. Try again in a moment.", []any{o.Name}})
+		r.loginPage(w, req, next, "", newFault(http.StatusServiceUnavailable, "%s can't be reached right now. Try again in a moment.", o.Name))
 		return
 	}
 	b := begun{rand.Text(), rand.Text(), oauth2.GenerateVerifier(), next, r.now().Add(begunFor)}
@@ -161,7 +161,7 @@ func (r *room) oidcReturn(w http.ResponseWriter, req *http.Request) {
 		var f *fault
 		if !errors.As(err, &f) {
 			r.Log.Error("an answer of the identity provider was refused", "issuer", o.Issuer, "error", err)
-			f = &fault{http.StatusUnauthorized, "What %s answered can't be trusted, so nobody was let in. The log says why.", []any{o.Name}}
+			f = newFault(http.StatusUnauthorized, "What %s answered can't be trusted, so nobody was let in. The log says why.", o.Name)
 		}
 		r.note(req.Context(), known(p.name), "login refused", address+", by "+o.Issuer+": "+f.Error())
 		r.loginPage(w, req, next, "", f)
@@ -201,9 +201,9 @@ type vouched struct {
 func (r *room) oidcPerson(req *http.Request, o *pipelines.OIDC, address string) (out vouched, next string, err error) {
 	next = "/"
 	if !r.gate.allowed("address " + address) {
-		return out, next, &fault{http.StatusTooManyRequests, "Too many tries. Wait a minute, then try again.", nil}
+		return out, next, newFault(http.StatusTooManyRequests, "Too many tries. Wait a minute, then try again.")
 	}
-	elsewhere := &fault{http.StatusBadRequest, "This login was begun elsewhere, or too long ago. Begin again.", nil}
+	elsewhere := newFault(http.StatusBadRequest, "This login was begun elsewhere, or too long ago. Begin again.")
 	var b begun
 	cookie, err := req.Cookie("kopru_oidc")
 	if err != nil {
@@ -219,7 +219,7 @@ func (r *room) oidcPerson(req *http.Request, o *pipelines.OIDC, address string) 
 	}
 	if told := req.FormValue("error"); told != "" {
 		r.Log.Warn("the identity provider let somebody not in", "issuer", o.Issuer, "reason", fmt.Sprintf("%.100q", told))
-		return out, next, &fault{http.StatusForbidden, "%s did not let you in.", []any{o.Name}}
+		return out, next, newFault(http.StatusForbidden, "%s did not let you in.", o.Name)
 	}
 	p, err := r.provider.discover(req.Context(), o)
 	if err != nil {
@@ -345,7 +345,7 @@ func admit(o *pipelines.OIDC, claims map[string]any) (Role, error) {
 		address := email(claims)
 		_, domain, _ := strings.Cut(address, "@")
 		if address == "" || !slices.Contains(o.Domains, domain) && !slices.Contains(o.Emails, address) {
-			return "", &fault{http.StatusForbidden, "Your e-mail address is not among those that may come in. Ask whoever looks after Kopru.", nil}
+			return "", newFault(http.StatusForbidden, "Your e-mail address is not among those that may come in. Ask whoever looks after Kopru.")
 		}
 	}
 	has := valuesOf(claimOf(claims, o.Claim))
@@ -356,7 +356,7 @@ func admit(o *pipelines.OIDC, claims map[string]any) (Role, error) {
 			}
 		}
 	}
-	return "", &fault{http.StatusForbidden, "You have no role here. Ask whoever looks after Kopru.", nil}
+	return "", newFault(http.StatusForbidden, "You have no role here. Ask whoever looks after Kopru.")
 }
 
 // claimOf finds a claim by its name, which may have dots in it or be a path: realm_access.roles.

@@ -128,9 +128,8 @@ func seen(text []byte) string {
 }
 
 // errMeanwhile is that somebody else was quicker.
-var errMeanwhile = &fault{
-	http.StatusConflict, "The settings file was changed meanwhile, in an editor or by somebody else. Nothing was written: look at the difference again.", nil,
-}
+var errMeanwhile = newFault(http.StatusConflict,
+	"The settings file was changed meanwhile, in an editor or by somebody else. Nothing was written: look at the difference again.")
 
 // change writes settings into the standard file, when the project is valid with them and the file is as it was seen; ""
 // takes it as it is. What else stands in it, comments too, stays.

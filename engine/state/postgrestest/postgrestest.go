@@ -1,9 +1,10 @@
-// Package postgrestest gives tests a PostgreSQL of their own, where its programs are installed.
+// Package postgrestest gives tests and measurements a PostgreSQL of their own, where its programs are installed.
 package postgrestest
 
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -31,10 +32,15 @@ type Server struct {
 	bin  string
 	as   *syscall.Credential
 
+	settings string
+
 	mu      sync.Mutex
 	next    int
 	stopped bool
 }
+
+// ErrMissing says that PostgreSQL can't be run here.
+var ErrMissing = errors.New("PostgreSQL is not installed; `make test-needs` installs it")
 
 // Start starts a server that ends with the test. Without PostgreSQL's programs the test is skipped, saying so.
 func Start(t testing.TB) *Server {
@@ -42,77 +48,110 @@ func Start(t testing.TB) *Server {
 	if base := os.Getenv(Env); base != "" {
 		return &Server{base: base}
 	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if len(found) == 0 {
-		t.Skip("PostgreSQL is not installed; `make test-needs` installs it")
+	s, err := Launch("-c fsync=off")
+	if errors.Is(err, ErrMissing) {
+		t.Skip(err)
 	}
-	slices.Sort(found)
-	// A socket's path may have a hundred characters; t.TempDir is longer than that.
-	dir, err := os.MkdirTemp("", "kopru-pg-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{bin: filepath.Dir(found[len(found)-1]), dir: dir}
-	t.Cleanup(func() {
-		s.Stop(t)
-		_ = os.RemoveAll(dir)
-	})
-	if os.Getuid() == 0 { // the server refuses to run as root
-		s.as = credential(t, "postgres")
-		if err := os.Chown(dir, int(s.as.Uid), int(s.as.Gid)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.run(t, "initdb", "-D", filepath.Join(dir, "data"), "-U", "kopru", "-A", "trust", "-E", "UTF8", "--no-sync")
-	query := url.Values{"host": {dir}, "sslmode": {"disable"}}
-	s.base = "postgres://kopru@/postgres?" + query.Encode()
-	s.Resume(t)
+	t.Cleanup(func() { _ = s.End() })
 	return s
 }
 
-func credential(t testing.TB, name string) *syscall.Credential {
-	t.Helper()
-	u, err := user.Lookup(name)
-	if err != nil {
-		t.Skipf("there is no user %q to run PostgreSQL as", name)
+// Launch starts a server in a folder of its own; settings are what it is given on its command line. End ends it.
+func Launch(settings string) (*Server, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(found) == 0 {
+		return nil, ErrMissing
 	}
-	uid, _ := strconv.Atoi(u.Uid) // of this machine's own user table
-	gid, _ := strconv.Atoi(u.Gid)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	slices.Sort(found)
+	dir, err := os.MkdirTemp("", "kopru-pg-") // a socket's path may have a hundred characters, and a test's folder is longer
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{bin: filepath.Dir(found[len(found)-1]), dir: dir, settings: settings, stopped: true}
+	query := url.Values{"host": {dir}, "sslmode": {"disable"}}
+	s.base = "postgres://kopru@/postgres?" + query.Encode()
+	if err := s.make(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
 }
 
-func (s *Server) run(t testing.TB, name string, args ...string) {
-	t.Helper()
-	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+func (s *Server) make() error {
+	if os.Getuid() == 0 { // the server refuses to run as root
+		if err := s.becomeUser("postgres"); err != nil {
+			return err
+		}
+	}
+	if err := s.run("initdb", "-D", filepath.Join(s.dir, "data"), "-U", "kopru", "-A", "trust", "-E", "UTF8", "--no-sync"); err != nil {
+		return err
+	}
+	return s.resume()
+}
+
+func (s *Server) becomeUser(name string) error {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return fmt.Errorf("%w: there is no user %q to run it as", ErrMissing, name)
+	}
+	uid, _ := strconv.ParseUint(u.Uid, 10, 32) // of this machine's own user table
+	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.dir, int(uid), int(gid)) //nolint:gosec // 32 bits
+}
+
+func (s *Server) run(name string, args ...string) error {
+	cmd := exec.Command(filepath.Join(s.bin, name), args...) //nolint:gosec,noctx // it must also stop when whoever started it is told to
 	cmd.Dir = s.dir
 	if s.as != nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, out)
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
 	}
+	return nil
 }
+
+// Address is that of the database "postgres".
+func (s *Server) Address() string { return s.base }
+
+// End stops the server for good.
+func (s *Server) End() error { return errors.Join(s.stop(), os.RemoveAll(s.dir)) }
 
 // Stop ends the server at once, as a crash does; Resume brings it back.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.dir == "" || s.stopped {
-		return
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
 	}
-	s.stopped = true
-	s.run(t, "pg_ctl", "-D", filepath.Join(s.dir, "data"), "-m", "immediate", "-w", "stop")
 }
 
 // Resume starts the server again.
 func (s *Server) Resume(t testing.TB) {
 	t.Helper()
+	if err := s.resume(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *Server) stop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dir == "" || s.stopped {
+		return nil
+	}
+	s.stopped = true
+	return s.run("pg_ctl", "-D", filepath.Join(s.dir, "data"), "-m", "immediate", "-w", "stop")
+}
+
+func (s *Server) resume() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = false
-	s.run(t, "pg_ctl", "-D", filepath.Join(s.dir, "data"), "-l", filepath.Join(s.dir, "log"), "-w", "-o",
-		fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c fsync=off -c max_connections=500", s.dir), "start")
+	return s.run("pg_ctl", "-D", filepath.Join(s.dir, "data"), "-l", filepath.Join(s.dir, "log"), "-w", "-o",
+		fmt.Sprintf("-c listen_addresses= -c unix_socket_directories=%s -c max_connections=500 %s", s.dir, s.settings), "start")
 }
 
 // Database creates an empty database and returns its address.
