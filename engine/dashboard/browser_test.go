@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,10 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/kopru-io/kopru/engine/dashboard"
+	"github.com/kopru-io/kopru/pipelines"
 )
 
 // axe is axe-core 4.14.1, npm axe-core, which judges whether people with a screen reader or a keyboard can use a page.
@@ -288,4 +293,153 @@ func TestNewsArrive(t *testing.T) {
 	b.shows("Nothing has happened yet")
 	s.sell()
 	b.shows("nothing was sold")
+}
+
+// focus is where the keyboard is.
+type focus struct {
+	Name string // as a screen reader says it
+	Seen bool   // it is marked, and on the screen
+}
+
+func (b *browser) focus() focus {
+	b.t.Helper()
+	return evaluate[focus](b, `(() => {
+		const el = document.activeElement, style = getComputedStyle(el), box = el.getBoundingClientRect();
+		return {
+			Name: (el.ariaLabel || el.labels?.[0]?.innerText || el.innerText || "").trim(),
+			Seen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 && box.bottom > 0 && box.top < innerHeight,
+		};
+	})()`)
+}
+
+func (b *browser) key(keys string, held ...chromedp.KeyOption) { b.t.Helper(); b.do(chromedp.KeyEvent(keys, held...)) }
+
+// tab goes on with the Tab key to what is called so. Wherever it comes by must show that it is there.
+func (b *browser) tab(to string, held ...chromedp.KeyOption) {
+	b.t.Helper()
+	var passed []string
+	for range 80 {
+		b.key(kb.Tab, held...)
+		at := b.focus()
+		if !at.Seen {
+			b.t.Errorf("nobody sees that the keyboard is at %q", at.Name)
+		}
+		if strings.HasPrefix(at.Name, to) {
+			return
+		}
+		passed = append(passed, at.Name)
+	}
+	b.t.Fatalf("the Tab key does not lead to %q but to %q", to, passed)
+}
+
+// TestKeyboardIsEnough goes from the overview to a failure, mends it and goes back, with nothing but keys.
+func TestKeyboardIsEnough(t *testing.T) {
+	s := newShop(t)
+	s.sell()
+	b := newBrowser(t, s)
+	b.open("/")
+	b.shows("Some records need you")
+	b.tab("To the content")
+	b.key(kb.Enter)
+	b.tab("See what is wrong") // with news coming in meanwhile
+	s.books.order("A-5", `"total":"ten"`)
+	s.post("/api/v1/pipelines/orders/run", "", http.StatusOK)
+	b.shows("2 × orders")
+	if at := b.focus(); at.Name != "See what is wrong" {
+		t.Fatalf("news took the keyboard to %q", at.Name)
+	}
+	b.key(kb.Enter)
+	b.shows("What did not come through, by cause")
+	b.tab("To the content")
+	b.key(kb.Enter)
+	b.tab("Look")
+	b.key(kb.Enter)
+	b.shows("Those that are ticked")
+	b.tab("#1")
+	b.key(" ")
+	b.tab("A-4")
+	b.key(kb.Enter)
+	b.shows("Mend and replay")
+	b.tab("The record; edit what is wrong")
+	b.key("a", chromedp.KeyModifiers(chromedp.ModifierCtrl))
+	b.key(`{"ref":"A-4","total":9,"email":"dag@example.test"}`)
+	b.tab("Replay")
+	b.tab("Plan")
+	b.key(kb.Enter)
+	b.shows("Nothing was written. This is what would happen:")
+	if n := len(s.books.sales); n != 2 {
+		t.Fatalf("a plan wrote: %d sales", n)
+	}
+	b.tab("Why discard?")
+	b.key(kb.Enter) // asks for a reason, and doesn't replay
+	b.shows("Say why")
+	b.tab("Replay", chromedp.KeyModifiers(chromedp.ModifierShift))
+	b.key(kb.Enter)
+	b.shows("It came through.")
+	if n := len(s.books.sales); n != 3 {
+		t.Errorf("%d sales", n)
+	}
+	b.shows("released")
+	b.tab("Back to the failures")
+	b.key(kb.Enter)
+	b.shows("What did not come through, by cause")
+	b.tab("Look")
+	b.key(kb.Enter)
+	b.shows("Those that are ticked")
+	evaluate[bool](b, `confirm = (question) => { document.title = question; return true; }; true`)
+	b.tab("Why discard?")
+	b.key("sold twice" + kb.Enter)
+	b.shows("Closed for good.")
+	b.shows("Nothing is left of this")
+	if asked := evaluate[string](b, "document.title"); asked != "Close these letters for good?" {
+		t.Errorf("it asked %q", asked)
+	}
+	b.tab("Back to the failures")
+	b.key("g")
+	b.key("o")
+	b.shows("Everything is in step")
+}
+
+// TestWhatIsTypedMeanwhileIsKept fills in the settings while the systems are still asked for what may be chosen.
+func TestWhatIsTypedMeanwhileIsKept(t *testing.T) {
+	s := newShop(t)
+	answers, known := make(chan struct{}), s.engine.Questions
+	s.engine.Questions = func(ctx context.Context, p *pipelines.Project, ask dashboard.Ask) dashboard.Questions {
+		if ask != dashboard.AskNobody {
+			select {
+			case <-answers:
+			case <-ctx.Done():
+			}
+		}
+		return known(ctx, p, ask)
+	}
+	s.restart()
+	b := newBrowser(t, s)
+	b.open("/settings")
+	b.shows("The systems are asked")
+	b.do(chromedp.Focus("#v-vat"))
+	b.key("a", chromedp.KeyModifiers(chromedp.ModifierCtrl))
+	b.key(`{ "9" = "02" }`)
+	evaluate[bool](b, `document.querySelector("details.part").open = true`)
+	b.do(chromedp.Focus("#v-shop"))
+	b.key(kb.End + " & Sons" + kb.Home + "The ")
+	close(answers)
+	b.key("o")
+	b.key("ld ")
+	b.do(chromedp.WaitReady(`select[name="entry.vat.21"]`))
+	b.key("good ")
+	for selector, want := range map[string]string{
+		"#v-shop": "The old good Corner Shop & Sons", `select[name="entry.vat.9"]`: "02", `select[name="entry.vat.21"]`: "",
+	} {
+		if got := evaluate[string](b, fmt.Sprintf("document.querySelector(%q).value", selector)); got != want {
+			t.Errorf("%s is %q, not %q", selector, got, want)
+		}
+	}
+	b.press("Show the difference")
+	b.shows(`shop = "The old good Corner Shop & Sons"`)
+	b.shows(`"9" = "02"`)
+	b.tab("Write it")
+	b.key(kb.Enter)
+	b.shows("Written.")
+	b.do(chromedp.WaitReady(`[role="status"]:focus`)) // which a screen reader reads out
 }

@@ -148,13 +148,29 @@
       for (const box of document.querySelectorAll(`input[name="${e.target.dataset.all}"]`)) box.checked = e.target.checked;
     }
   });
-  document.addEventListener("submit", (e) => {
-    const question = e.submitter?.dataset.sure;
-    if (question && !confirm(question)) { e.preventDefault(); e.stopImmediatePropagation(); }
+  // What is closed for good is asked for once more; without a reason the engine says that it wants one.
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest("[data-sure]");
+    if (!button) return;
+    const reason = button.form.elements.reason;
+    if (!reason.value.trim()) { reason.focus(); return; }
+    if (!confirm(button.dataset.sure)) { e.preventDefault(); e.stopImmediatePropagation(); }
   }, true);
+  document.addEventListener("keypress", (e) => { // Enter in a form presses its first button; this field is of another one
+    if (e.key !== "Enter" || !e.target.matches("input[data-enter]")) return;
+    e.preventDefault();
+    document.getElementById(e.target.dataset.enter).click();
+  });
   // g then a letter goes to a page, / to the search, as the help says.
   let pressed = "";
+  const closeMenu = () => {
+    const button = document.querySelector(".menu");
+    document.body.classList.remove("menu-open");
+    button.setAttribute("aria-expanded", false);
+    button.focus();
+  };
   document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape" && document.body.classList.contains("menu-open")) closeMenu();
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select")) return;
     if (e.key === "/") {
       const field = document.querySelector("input[type=search]");
@@ -203,11 +219,92 @@
     field.focus();
   });
 
+  // ---- the keyboard's place: a part of the page that is replaced takes it away from where somebody is
+
+  const placeOf = () => {
+    const el = document.activeElement;
+    if (!el || el === document.body) return null;
+    return {
+      el, id: el.id, name: el.name, href: el.getAttribute("href"), text: el.innerText, top: el.getBoundingClientRect().top,
+      from: el.selectionStart, to: el.selectionEnd,
+    };
+  };
+  const backTo = (place) => {
+    if (!place) return;
+    if (place.el.isConnected) {
+      if (document.activeElement === document.body) place.el.focus({ preventScroll: true });
+      return;
+    }
+    const twin = place.id ? document.getElementById(place.id)
+      : [...document.querySelectorAll(place.el.localName)].find((el) =>
+          el.name === place.name && el.getAttribute("href") === place.href && el.innerText === place.text);
+    // What somebody pressed may be gone because it is done: then what came of it is next.
+    const to = twin ?? document.querySelector("main [role=alert], main [role=status]") ?? document.getElementById("main");
+    if (!twin) to.tabIndex = -1;
+    to.focus({ preventScroll: !!twin });
+    if (!twin) return;
+    if (place.from != null && to.type === place.el.type) to.setSelectionRange(place.from, place.to);
+    scrollBy(0, to.getBoundingClientRect().top - place.top);
+  };
+  let place = null;
+  document.addEventListener("htmx:before:swap", () => { place = placeOf(); });
+
+  // The systems are asked for what may be chosen. That takes a while, and what somebody types meanwhile is kept: the
+  // form is laid out once more with it, until nothing new was typed.
+  const ask = async (path, note) => {
+    const typed = () => new URLSearchParams(new FormData(document.getElementById("sheet"))).toString();
+    let sent = typed();
+    let answer = await fetch(path, { headers: { "HX-Request": "true" } });
+    let text = await answer.text();
+    while (answer.ok && typed() !== sent) {
+      sent = typed();
+      answer = await fetch("/settings/preview", {
+        method: "POST", body: sent, headers: { "HX-Request": "true", "Content-Type": "application/x-www-form-urlencoded" },
+      });
+      text = await answer.text();
+    }
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    const form = fresh.getElementById("settings");
+    if (!form) {
+      note.replaceChildren(...fresh.body.childNodes);
+      return;
+    }
+    const parts = () => [...document.querySelectorAll("details.part")];
+    const title = (part) => part.querySelector("h2").firstChild.textContent;
+    const open = parts().filter((part) => part.open).map(title);
+    const place = placeOf();
+    document.getElementById("settings").replaceWith(form);
+    for (const part of parts()) part.open ||= open.includes(title(part));
+    htmx.process(form);
+    settle();
+    backTo(place);
+  };
+  document.addEventListener("click", (e) => {
+    const again = e.target.closest("a[data-again]");
+    if (!again || !document.getElementById("sheet")) return;
+    e.preventDefault();
+    again.classList.add("htmx-request");
+    ask(again.href, again.parentElement).catch(() => { location.href = again.href; });
+  });
+  const askUnasked = () => {
+    const note = document.querySelector("[data-ask]");
+    if (note) ask(note.dataset.ask, note).catch((e) => { note.textContent = e.message; });
+  };
+
   const settle = () => { tellTimes(); drawAll(); tellWrong(); showFlows(); };
-  document.addEventListener("htmx:after:swap", settle);
+  document.addEventListener("htmx:after:swap", () => {
+    settle();
+    backTo(place);
+    place = null;
+    const done = document.querySelector("#result [data-settled]");
+    if (!done) return;
+    done.removeAttribute("data-settled"); // what stands on the page is of before
+    htmx.ajax("GET", location.pathname + location.search, { target: "#standing", select: "#standing", swap: "outerHTML" });
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   let resizing = null;
   addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(drawAll, 200); });
   setInterval(tellTimes, 10_000);
   settle();
+  askUnasked();
 })();
