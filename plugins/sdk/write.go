@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/sourcegraph/conc"
+	"github.com/sourcegraph/conc/iter"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -29,19 +30,17 @@ type perOp struct {
 
 func (p *perOp) Write(ctx context.Context, ops []Op) ([]Result, string, error) {
 	results := make([]Result, len(ops))
-	var wg conc.WaitGroup
-	for i, op := range ops {
+	// A goroutine writes several: each new one would grow its stack anew.
+	each := iter.Iterator[Op]{MaxGoroutines: cap(p.slots)}
+	each.ForEachIdx(ops, func(i int, op *Op) {
 		select {
 		case p.slots <- struct{}{}:
-			wg.Go(func() {
-				defer func() { <-p.slots }()
-				results[i] = p.write(ctx, op)
-			})
+			defer func() { <-p.slots }()
+			results[i] = p.write(ctx, *op)
 		case <-ctx.Done():
 			results[i].Err = Transient("connector.cancelled", "the call was cancelled before anything was sent")
 		}
-	}
-	wg.Wait()
+	})
 	return results, "", nil
 }
 
