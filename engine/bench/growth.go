@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -64,11 +64,13 @@ func (b *bench) growth(ctx context.Context, name string) error {
 		r.lines = append(r.lines, "nodes were left out: there is no PostgreSQL")
 	}
 	for n := 1; n <= 3 && b.postgres != ""; n++ {
-		took, records, err := b.nodes(ctx, n)
+		f, records, err := b.nodes(ctx, n)
 		if err != nil {
 			return err
 		}
-		r.lines = append(r.lines, fmt.Sprintf("%8d nodes  %v a record, from the first one on", n, (took/time.Duration(records)).Round(100*time.Nanosecond)))
+		each := func(d time.Duration) time.Duration { return (d / time.Duration(records)).Round(100 * time.Nanosecond) }
+		r.lines = append(r.lines, fmt.Sprintf("%8d nodes  %v a record, from the first one on (%v is what the systems take), %v processor of the nodes",
+			n, each(f.took), (answersIn/(nodePipelines*nodeCalls)).Round(100*time.Nanosecond), each(f.cpu)))
 	}
 	r.lines = append(r.lines, fmt.Sprintf("dearest record ÷ cheapest, from 10⁴ records on: %.2f; peak of the engine with ten times the records: %.2f",
 		dearest.Seconds()/max(cheapest.Seconds(), 1e-9), float64(peak)/float64(max(before, 1))))
@@ -100,21 +102,28 @@ func (b *bench) flows(ctx context.Context, pipelines, records int) (figures, err
 	return f, err
 }
 
+// What several nodes share: systems that are slow enough for one machine to serve all nodes, since this is about what
+// sharing costs, and not about how fast this machine is.
+const (
+	nodePipelines = 12
+	nodeCalls     = 2 // at once, of each
+	answersIn     = 20 * time.Millisecond
+)
+
 // nodes lets engines share pipelines over PostgreSQL, each of which posts to a slow system of its own.
-func (b *bench) nodes(ctx context.Context, n int) (time.Duration, int, error) {
-	const pipelines = 12
-	records := max(250, b.most/200)
-	server, err := newEndpoint(5 * time.Millisecond)
+func (b *bench) nodes(ctx context.Context, n int) (f figures, records int, err error) {
+	records = max(250, b.most/500)
+	server, err := newEndpoint(answersIn)
 	if err != nil {
-		return 0, 0, err
+		return f, 0, err
 	}
 	defer server.Close() //nolint:errcheck // it has done its work
 	text := "connection \"file\" \"from\" {\n  path = \".\"\n}\n"
-	for i := range pipelines {
-		text += strings.NewReplacer("{n}", strconv.Itoa(i), "{url}", server.url).Replace(`
+	for i := range nodePipelines {
+		text += strings.NewReplacer("{n}", strconv.Itoa(i), "{url}", server.url, "{calls}", strconv.Itoa(nodeCalls)).Replace(`
 connection "post" "c{n}" {
   url = "{url}"
-  limit = { concurrency = 2 }
+  limit = { concurrency = {calls} }
 }
 
 pipeline "p{n}" {
@@ -133,49 +142,76 @@ pipeline "p{n}" {
 	}
 	p, err := b.project(map[string]string{"bench.hcl": text})
 	if err != nil {
-		return 0, 0, err
+		return f, 0, err
 	}
 	defer p.remove()
 	if _, err := generate(filepath.Join(p.dir, "in.jsonl"), records); err != nil {
-		return 0, 0, err
+		return f, 0, err
 	}
 	db, err := b.newDatabase(ctx)
 	if err != nil {
-		return 0, 0, err
+		return f, 0, err
 	}
 	p.env = append(p.env, "KOPRU_STATE="+db)
-	ended := make(chan error, n)
-	var running sync.WaitGroup
-	defer running.Wait()
-	for range n {
-		cmd := p.command(ctx, "run", "--listen", "off", p.dir)
-		var said bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &said, &said
-		if err := cmd.Start(); err != nil {
-			return 0, 0, err
+	running := make([]*node, n)
+	for i := range running {
+		if running[i], err = startNode(p.command(ctx, "run", "--listen", "off", p.dir)); err != nil {
+			return f, 0, err
 		}
-		defer func() { _ = cmd.Cancel() }() // it may have ended
-		running.Go(func() { ended <- fmt.Errorf("a node ended: %w\n%s", cmd.Wait(), said.Bytes()) })
+		defer running[i].stop()
 	}
 	var began time.Time
 	late := time.Now().Add(10 * time.Minute)
-	for due := int64(pipelines * records); server.arrived.Load() < due; {
+	for due := int64(nodePipelines * records); server.arrived.Load() < due; {
 		if began.IsZero() && server.arrived.Load() > 0 {
 			began = time.Now()
 		}
-		select {
-		case err := <-ended:
-			return 0, 0, err
-		default:
+		for _, one := range running {
+			select {
+			case <-one.ended:
+				return f, 0, fmt.Errorf("a node ended: %w\n%s", one.err, one.said.Bytes())
+			default:
+			}
 		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return 0, 0, err
+			return f, 0, err
 		}
 		if time.Now().After(late) {
-			return 0, 0, fmt.Errorf("%d nodes brought %d of %d records in ten minutes", n, server.arrived.Load(), due)
+			return f, 0, fmt.Errorf("%d nodes brought %d of %d records in ten minutes", n, server.arrived.Load(), due)
 		}
 	}
-	return time.Since(began), pipelines * records, nil
+	f.took = time.Since(began)
+	for _, one := range running {
+		one.stop()
+		f.cpu += one.cmd.ProcessState.UserTime() + one.cmd.ProcessState.SystemTime()
+	}
+	return f, nodePipelines * records, nil
+}
+
+// node is an engine that runs until it is told to stop.
+type node struct {
+	cmd   *exec.Cmd
+	said  bytes.Buffer
+	ended chan struct{}
+	err   error // why, once it has
+}
+
+func startNode(cmd *exec.Cmd) (*node, error) {
+	n := &node{cmd: cmd, ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &n.said, &n.said
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(n.ended)
+		n.err = cmd.Wait()
+	}()
+	return n, nil
+}
+
+func (n *node) stop() {
+	_ = n.cmd.Cancel() // it may have ended
+	<-n.ended
 }
 
 // newDatabase makes an empty database on the PostgreSQL that was given, and returns its address.
