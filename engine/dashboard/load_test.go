@@ -97,7 +97,7 @@ const (
 	synced = 4000                   // records of a part
 	rounds = 10                     // at least
 	visits = 20                     // of each page
-	pace   = 100 * time.Millisecond // between pages: ten operators who look at one a second
+	pace   = 250 * time.Millisecond // between pages: a dozen operators who open one every three seconds
 )
 
 // sync brings n new records, and returns how long that took, and of it the processor's time of this process.

@@ -108,30 +108,32 @@ type shown struct {
 	Lang     string
 	Person   person
 	Version  string
-	Dead     int64
+	Dead     string // how many records need somebody, "" = none
 	Data     any
 	Flash    string
 	Fragment bool
 }
 
+// mostCounted is how far the records that need somebody are counted in the menu of every page.
+const mostCounted = 1000
+
 // page writes a page, or only its content when a part of a page is asked for.
 func (r *room) page(w http.ResponseWriter, req *http.Request, name string, data any) {
 	p := r.pages[languageOf(req)]
 	view := shown{Page: name, Path: req.URL.Path, Lang: p.tag.String(), Person: who(req.Context()), Version: r.Version, Data: data}
-	if name != "login" {
-		held, err := r.Store.HeldCounts(req.Context())
-		if err != nil {
-			r.Log.Error("a page could not be shown", "page", name, "error", err)
-		}
-		for _, h := range held {
-			if h.Status == state.HeldDead {
-				view.Dead += h.Letters
-			}
-		}
-	}
 	block := "layout"
 	if req.Header.Get("HX-Request") != "" && req.Header.Get("HX-Boosted") == "" {
 		block = "content"
+	} else if name != "login" {
+		dead, err := r.Store.DeadCount(req.Context(), mostCounted)
+		if err != nil {
+			r.Log.Error("a page could not be shown", "page", name, "error", err)
+		}
+		if view.Dead = fmt.Sprint(dead); dead == mostCounted {
+			view.Dead = fmt.Sprint(mostCounted-1, "+")
+		} else if dead == 0 {
+			view.Dead = ""
+		}
 	}
 	var b bytes.Buffer
 	t, err := p.byName[name]()

@@ -180,6 +180,12 @@ func (s *Store) HeldCounts(ctx context.Context) ([]HeldCount, error) {
 	return out, err
 }
 
+// DeadCount counts the open letters that need a person, up to most: every page shows it, and there may be many.
+func (s *Store) DeadCount(ctx context.Context, most int) (n int64, err error) {
+	err = s.read.QueryRowContext(ctx, s.rebind("SELECT COUNT(*) FROM (SELECT 1 FROM held WHERE status = ? LIMIT ?) AS dead"), HeldDead, most).Scan(&n)
+	return n, err
+}
+
 // HeldGroup is how many letters have the same trouble, with the newest of them.
 type HeldGroup struct {
 	Pipeline, Status, Step, Code string

@@ -54,6 +54,9 @@ func testHeldFilters(t *testing.T, s *state.Store) {
 	if len(refs) != 130 || refs[0].ID > refs[129].ID || refs[3].Key != "k3" || refs[3].Status != "dead" || refs[3].Pipeline != "p" {
 		t.Fatalf("%d letters, %+v", len(refs), refs[0])
 	}
+	if all, some := must(s.DeadCount(ctx, 1000)), must(s.DeadCount(ctx, 100)); all != 130 || some != 100 {
+		t.Errorf("%d are dead, or %d at most", all, some)
+	}
 	for _, test := range []struct {
 		f    state.HeldFilter
 		want int
