@@ -261,8 +261,11 @@ func (r *room) check(ctx context.Context, address string) (*Checked, error) {
 			p := &answer.Problems[i]
 			p.Summary, p.Detail = r.Clean(p.Summary), r.Clean(p.Detail)
 		}
-		r.tested.Store(address, &Tested{answer, r.now()})
-		return &answer, nil
+		kept, err := json.Marshal(answer)
+		if err != nil {
+			return nil, err
+		}
+		return &answer, r.Store.PutTested(ctx, state.Tested{Connection: address, At: r.now(), Answer: kept})
 	}
 	return nil, notFound("There is no connection " + address + ".")
 }

@@ -312,7 +312,10 @@ func (b *browser) focus() focus {
 	})()`)
 }
 
-func (b *browser) key(keys string, held ...chromedp.KeyOption) { b.t.Helper(); b.do(chromedp.KeyEvent(keys, held...)) }
+func (b *browser) key(keys string, held ...chromedp.KeyOption) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(keys, held...))
+}
 
 // tab goes on with the Tab key to what is called so. Wherever it comes by must show that it is there.
 func (b *browser) tab(to string, held ...chromedp.KeyOption) {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -112,7 +111,6 @@ type room struct {
 	pages  map[string]*pages // by language
 	tail   *tail
 	till   till
-	tested sync.Map      // *Tested by address
 	writes chan struct{} // one change of the settings at a time
 
 	provider *provider

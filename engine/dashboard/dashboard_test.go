@@ -53,7 +53,10 @@ func TestPagesTellWhatHappened(t *testing.T) {
 		}
 	}
 	contains(t, s.get("/pipelines/orders/plan"), "No record would be read")
+	contains(t, s.get("/connections"), "not tested yet")
 	contains(t, s.post("/connections/fake.books/check", "", http.StatusOK), "It is open with •••")
+	s.restart()
+	contains(t, s.get("/connections"), "It is open with •••")
 	if status, _, _ := s.ask(http.MethodGet, "/pipelines/none", ""); status != http.StatusNotFound {
 		t.Errorf("a pipeline that is not there: %d", status)
 	}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -277,7 +278,7 @@ type ConnectionLine struct {
 	Concurrency int        `json:"calls_at_once,omitempty"`
 	Settings    []Setting  `json:"settings" nullable:"false"`
 	UsedBy      []string   `json:"used_by" nullable:"false"`
-	Tested      *Tested    `json:"tested,omitempty" doc:"how the last live check on this node came out"`
+	Tested      *Tested    `json:"tested,omitempty" doc:"how the last live check came out"`
 }
 
 // Tested is a live check of a connection with when it was made.
@@ -302,6 +303,10 @@ func (r *room) connections(ctx context.Context) ([]ConnectionLine, error) {
 	if err != nil {
 		return nil, err
 	}
+	tests, err := r.Store.Tests(ctx)
+	if err != nil {
+		return nil, err
+	}
 	project := r.Definition().Project
 	out := []ConnectionLine{}
 	for _, c := range project.Connections {
@@ -309,8 +314,11 @@ func (r *room) connections(ctx context.Context) ([]ConnectionLine, error) {
 			Address: c.Address(), Type: c.Type, Name: c.Name, Version: c.Manifest.GetVersion(), PerSecond: c.Limit.PerSecond,
 			State: Open, Concurrency: c.Limit.Concurrency, Settings: []Setting{}, UsedBy: []string{},
 		}
-		if t, ok := r.tested.Load(c.Address()); ok {
-			line.Tested, _ = t.(*Tested)
+		if t, ok := tests[c.Address()]; ok {
+			line.Tested = &Tested{At: t.At}
+			if err := json.Unmarshal(t.Answer, &line.Tested.Checked); err != nil {
+				return nil, fmt.Errorf("the last test of %s: %w", c.Address(), err)
+			}
 		}
 		for _, p := range pauses {
 			if p.Connection == c.Address() {
@@ -319,7 +327,7 @@ func (r *room) connections(ctx context.Context) ([]ConnectionLine, error) {
 		}
 		for _, t := range troubles {
 			if t.Connection == c.Address() {
-				line.State, line.Since, line.Reason = Down, &t.Since, t.Reason
+				line.State, line.Since, line.Reason = Down, &t.Since, r.Clean(t.Reason)
 			}
 		}
 		for _, a := range c.Manifest.GetConfig() {

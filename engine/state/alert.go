@@ -117,7 +117,7 @@ func (s *Store) PutTroubles(ctx context.Context, node string, list []Trouble) er
 		}
 		rows := make([][]any, len(list))
 		for i, t := range list {
-			rows[i] = []any{t.Connection, node, t.Since.UnixMilli(), now.UnixMilli(), t.Reason}
+			rows[i] = []any{t.Connection, node, t.Since.UnixMilli(), now.UnixMilli(), s.seal.text(t.Reason)}
 		}
 		return s.insert(ctx, tx, "INSERT INTO troubles (connection, node, since, at, reason)", 5, "", rows)
 	})
@@ -135,12 +135,49 @@ func (s *Store) Troubles(ctx context.Context) ([]Trouble, error) {
 			var t Trouble
 			var since int64
 			err := rows.Scan(&t.Connection, &since, &t.Reason)
+			if err == nil {
+				t.Reason, err = s.seal.openText(t.Reason)
+			}
 			t.Since = time.UnixMilli(since)
 			if n := len(out); n == 0 || out[n-1].Connection != t.Connection {
 				out = append(out, t)
 			}
 			return err
 		})
+	return out, err
+}
+
+// Tested is how a live test of a connection came out.
+type Tested struct {
+	Connection string
+	At         time.Time
+	Answer     []byte
+}
+
+// PutTested keeps how a test came out, in place of an earlier one.
+func (s *Store) PutTested(ctx context.Context, t Tested) error {
+	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		return s.insert(ctx, tx, "INSERT INTO tests (connection, at, answer)", 3,
+			"ON CONFLICT (connection) DO UPDATE SET at = excluded.at, answer = excluded.answer WHERE tests.at <= excluded.at",
+			[][]any{{t.Connection, t.At.UnixMilli(), s.seal.text(string(t.Answer))}})
+	})
+}
+
+// Tests lists how the last tests of connections came out.
+func (s *Store) Tests(ctx context.Context) (map[string]Tested, error) {
+	out := map[string]Tested{}
+	err := s.query(ctx, "SELECT connection, at, answer FROM tests", nil, func(rows *sql.Rows) error {
+		var t Tested
+		var at int64
+		var answer string
+		err := rows.Scan(&t.Connection, &at, &answer)
+		if err == nil {
+			answer, err = s.seal.openText(answer)
+		}
+		t.At, t.Answer = time.UnixMilli(at), []byte(answer)
+		out[t.Connection] = t
+		return err
+	})
 	return out, err
 }
 

@@ -80,3 +80,18 @@ func testReconciled(t *testing.T, s *state.Store) {
 		t.Error(diff)
 	}
 }
+
+func testTests(t *testing.T, s *state.Store) {
+	ctx, at := t.Context(), time.UnixMilli(1700000000000)
+	for _, answer := range []state.Tested{ // the slow answer of another node, to an older question, comes last
+		{"till", at, []byte("open")}, {"books", at, []byte("shut")}, {"books", at.Add(time.Hour), []byte("open")}, {"books", at.Add(time.Minute), []byte("shut")},
+	} {
+		if err := s.PutTested(ctx, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]state.Tested{"till": {"till", at, []byte("open")}, "books": {"books", at.Add(time.Hour), []byte("open")}}
+	if diff := cmp.Diff(want, must(s.Tests(ctx))); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -27,7 +27,7 @@ func (s *Store) PauseConnection(ctx context.Context, connection string, d time.D
 		}
 		return s.insert(ctx, tx, "INSERT INTO pauses (connection, until, reason)", 3,
 			"ON CONFLICT (connection) DO UPDATE SET until = excluded.until, reason = excluded.reason WHERE pauses.until < excluded.until",
-			[][]any{{connection, now.Add(d).UnixMilli(), reason}})
+			[][]any{{connection, now.Add(d).UnixMilli(), s.seal.text(reason)}})
 	})
 }
 
@@ -43,6 +43,9 @@ func (s *Store) Pauses(ctx context.Context) ([]Pause, error) {
 			var p Pause
 			var until int64
 			err := rows.Scan(&p.Connection, &until, &p.Reason)
+			if err == nil {
+				p.Reason, err = s.seal.openText(p.Reason)
+			}
 			p.Until = time.UnixMilli(until)
 			out = append(out, p)
 			return err

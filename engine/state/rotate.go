@@ -22,6 +22,14 @@ var sealedTables = []sealedTable{
 	{"runs", "id", "", nil, []string{"error"}},
 }
 
+// sealedFew are sealed texts of tables with few rows.
+var sealedFew = []passing{
+	{table: "partitions", column: "error", kind: "TEXT"},
+	{table: "troubles", column: "reason", kind: "TEXT"},
+	{table: "pauses", column: "reason", kind: "TEXT"},
+	{table: "tests", column: "answer", kind: "TEXT"},
+}
+
 // rotated is how many rows are looked at in one transaction.
 const rotated = 500
 
@@ -37,9 +45,11 @@ func (s *Store) Rotate(ctx context.Context) (rows int64, err error) {
 			return rows, fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	n, err := s.rotatePartitions(ctx)
-	if rows += n; err != nil {
-		return rows, fmt.Errorf("partitions: %w", err)
+	for _, few := range sealedFew {
+		n, err := s.rotateFew(ctx, few.table, few.column)
+		if rows += n; err != nil {
+			return rows, fmt.Errorf("%s: %w", few.table, err)
+		}
 	}
 	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error { // last: it says which key the state is encrypted with
 		stored, err := s.vault(ctx, tx)
@@ -55,11 +65,11 @@ func (s *Store) Rotate(ctx context.Context) (rows int64, err error) {
 	return rows, err
 }
 
-// rotatePartitions seals why partitions failed, which few have.
-func (s *Store) rotatePartitions(ctx context.Context) (written int64, err error) {
+// rotateFew seals a column anew, all in one transaction.
+func (s *Store) rotateFew(ctx context.Context, table, column string) (written int64, err error) {
 	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var stale []string
-		err := scanAll(ctx, tx, "SELECT DISTINCT error FROM partitions WHERE error <> ''", nil, func(rows *sql.Rows) error {
+		err := scanAll(ctx, tx, "SELECT DISTINCT "+column+" FROM "+table+" WHERE "+column+" <> ''", nil, func(rows *sql.Rows) error {
 			var text string
 			err := rows.Scan(&text)
 			if text != "" && !s.seal.textSealedNow(text) {
@@ -76,7 +86,7 @@ func (s *Store) rotatePartitions(ctx context.Context) (written int64, err error)
 			if err != nil {
 				return err
 			}
-			n, err := s.exec(ctx, tx, "UPDATE partitions SET error = ? WHERE error = ?", s.seal.text(plain), text)
+			n, err := s.exec(ctx, tx, "UPDATE "+table+" SET "+column+" = ? WHERE "+column+" = ?", s.seal.text(plain), text)
 			if err != nil {
 				return err
 			}

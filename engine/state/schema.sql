@@ -317,6 +317,13 @@ CREATE TABLE IF NOT EXISTS troubles (
   PRIMARY KEY (connection, node)
 );
 
+-- How the last live test of a connection came out, on whatever node.
+CREATE TABLE IF NOT EXISTS tests (
+  connection TEXT PRIMARY KEY,
+  at         BIGINT NOT NULL,
+  answer     TEXT NOT NULL
+);
+
 -- How the comparison of a day came out: differences, and by how much the worst of them is off.
 CREATE TABLE IF NOT EXISTS reconciled (
   name        TEXT NOT NULL,

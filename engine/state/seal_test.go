@@ -49,6 +49,15 @@ func fill(t *testing.T, s *state.Store, run string) {
 	if err := s.FinishRun(t.Context(), state.Run{ID: run, Status: "failed", FinishedAt: time.Now(), Error: "no " + secretWord}, st.Fence); err != nil {
 		t.Fatal(err)
 	}
+	for put, err := range map[string]error{
+		"trouble": s.PutTroubles(t.Context(), run, []state.Trouble{{Connection: run, Since: time.Now(), Reason: "no " + secretWord}}),
+		"pause":   s.PauseConnection(t.Context(), run, time.Hour, "no "+secretWord),
+		"test":    s.PutTested(t.Context(), state.Tested{Connection: run, At: time.Now(), Answer: []byte("no " + secretWord)}),
+	} {
+		if err != nil {
+			t.Fatalf("%s: %v", put, err)
+		}
+	}
 	readBack(t, s, run)
 }
 
@@ -72,6 +81,22 @@ func readBack(t *testing.T, s *state.Store, run string) {
 	for _, r := range must(s.Runs(ctx, "orders", 0)) {
 		if r.ID == run && r.Error != "no "+secretWord {
 			t.Errorf("%s: the run failed by %q", run, r.Error)
+		}
+	}
+	reasons := map[string]string{"test": string(must(s.Tests(ctx))[run].Answer)}
+	for _, trouble := range must(s.Troubles(ctx)) {
+		if trouble.Connection == run {
+			reasons["trouble"] = trouble.Reason
+		}
+	}
+	for _, pause := range must(s.Pauses(ctx)) {
+		if pause.Connection == run {
+			reasons["pause"] = pause.Reason
+		}
+	}
+	for _, of := range []string{"test", "trouble", "pause"} {
+		if reasons[of] != "no "+secretWord {
+			t.Errorf("%s: the %s reads %q", run, of, reasons[of])
 		}
 	}
 	waits := must(s.Waits(ctx, "orders", "v"))
@@ -106,10 +131,10 @@ func testKeys(t *testing.T, dsn string, stored func() []byte) {
 	s = must(state.Open(ctx, dsn, old))
 	readBack(t, s, "plain")
 	fill(t, s, "old")
-	if n := must(s.Rotate(ctx)); n != 4 { // what was plain: a story, a letter, an entry, a run's error
+	if n := must(s.Rotate(ctx)); n != 7 { // what was plain: a story, a letter, an entry, a run's error, a trouble, a pause, a test
 		t.Errorf("%d rows were encrypted", n)
 	}
-	check(t, s.Compact(ctx, "stories", "held", "activity", "intents", "runs"))
+	check(t, s.Compact(ctx, "stories", "held", "activity", "intents", "runs", "troubles", "pauses", "tests"))
 	check(t, s.Close())
 	clean("encrypted")
 
@@ -123,7 +148,7 @@ func testKeys(t *testing.T, dsn string, stored func() []byte) {
 	s = must(state.Open(ctx, dsn, fresh, old))
 	fill(t, s, "fresh")
 	readBack(t, s, "old")
-	if n := must(s.Rotate(ctx)); n != 8 {
+	if n := must(s.Rotate(ctx)); n != 14 {
 		t.Errorf("%d rows were encrypted anew", n)
 	}
 	if n := must(s.Rotate(ctx)); n != 0 {

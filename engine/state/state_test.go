@@ -53,6 +53,7 @@ var conformance = map[string]func(*testing.T, *state.Store){
 	"duty":            testDuty,
 	"troubles":        testTroubles,
 	"reconciled":      testReconciled,
+	"tests":           testTests,
 }
 
 func TestSQLite(t *testing.T) {
