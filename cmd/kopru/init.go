@@ -99,7 +99,7 @@ type asker interface {
 	input(title, about, value string, hidden bool, valid validity) (string, error)
 	choose(title, about string, options []option, value string, valid validity) (string, error)
 	several(title, about string, options []option, values []string) ([]string, error)
-	confirm(title, about string, value bool) (bool, error)
+	confirm(title, about string, value bool, valid validity) (bool, error) // valid judges "true" and "false"
 }
 
 // validity says what is wrong with an answer; nil = nothing ever is.
@@ -129,7 +129,7 @@ func (silent) choose(_, _ string, _ []option, v string, _ validity) (string, err
 
 func (silent) several(_, _ string, _ []option, v []string) ([]string, error) { return v, nil }
 
-func (silent) confirm(_, _ string, value bool) (bool, error) { return value, nil }
+func (silent) confirm(_, _ string, value bool, _ validity) (bool, error) { return value, nil }
 
 func (w *wizard) run(ctx context.Context) error {
 	if w.given.Bridge != "" && w.given.Bridge != shipped.Name {
@@ -201,7 +201,7 @@ func (w *wizard) connect(ctx context.Context) error {
 		if _, quiet := w.ask.(silent); quiet {
 			return exit(exitFailed)
 		}
-		retry, err := w.ask.confirm("Enter the credentials again?", strings.Join(bad, "\n"), true)
+		retry, err := w.ask.confirm("Enter the credentials again?", strings.Join(bad, "\n"), true, nil)
 		if err != nil || !retry {
 			return errors.Join(err, exit(exitFailed))
 		}
@@ -214,7 +214,7 @@ func (w *wizard) credentials(file *settingsFile, again bool) error {
 	kept := slices.ContainsFunc(wanted, func(c credential) bool { return c.kept })
 	_, quiet := w.ask.(silent)
 	if kept && !again && !quiet {
-		change, err := w.ask.confirm("Change the credentials?", "The project has some already.", false)
+		change, err := w.ask.confirm("Change the credentials?", "The project has some already.", false, nil)
 		if err != nil || !change {
 			return err
 		}
@@ -339,7 +339,7 @@ func (w *wizard) tryOut(ctx context.Context) error {
 		if given != nil {
 			return *given, nil
 		}
-		return w.ask.confirm(title, about, otherwise)
+		return w.ask.confirm(title, about, otherwise, nil)
 	}
 	plan, err := yes(w.given.Plan, "Plan on real data?", "It says what would be written for a few records, and writes nothing.", true)
 	if err != nil {

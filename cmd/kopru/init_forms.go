@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -77,8 +78,11 @@ func (f *forms) several(title, about string, options []option, values []string) 
 	return values, err
 }
 
-func (f *forms) confirm(title, about string, value bool) (bool, error) {
-	err := f.show(title, huh.NewConfirm().Title(title).Description(about).Value(&value), func() string {
+func (f *forms) confirm(title, about string, value bool, valid validity) (bool, error) {
+	field := huh.NewConfirm().Title(title).Description(about).Value(&value).Validate(func(yes bool) error {
+		return valid.of(strconv.FormatBool(yes))
+	})
+	err := f.show(title, field, func() string {
 		if value {
 			return "yes"
 		}

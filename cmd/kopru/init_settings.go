@@ -158,6 +158,10 @@ func (s *sheet) flows(one *setting) ([]any, error) {
 
 // answer asks for one setting, or for the value of each key of one that is a map.
 func (s *sheet) answer(one *setting, c shipped.Choice) (any, error) {
+	if one.Type == "bool" {
+		yes, _ := one.value.(bool)
+		return s.ask.confirm(one.name, one.about, yes, func(answer string) error { return s.judge(one, typed(answer).of(one)) })
+	}
 	q := question(c, s.options)
 	if !q.Map {
 		current := textOf(one.value)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"os/exec"
@@ -28,7 +29,8 @@ func TestWizard(t *testing.T) {
 	dir := t.TempDir()
 	vars := startSandbox(t, "--orders", "5")
 	shop := filepath.Join(dir, "shop")
-	w := startTerminal(t, "init", shop, "--set", "delivery_methods={}", "--set", "payment_methods={}", "--set", "missing_item=create")
+	args := []string{"init", shop, "--set", "delivery_methods={}", "--set", "payment_methods={}", "--set", "missing_item=create"}
+	w := startTerminal(t, args...)
 	w.answer("Which systems?", "\r")
 	w.answer("Where are credentials kept?", "\r")
 	for _, q := range [][2]string{
@@ -44,22 +46,24 @@ func TestWizard(t *testing.T) {
 	} {
 		w.answer(q[0], "\x15"+vars[q[1]]+"\r") // what stands there is taken away first
 	}
-	w.wait("What is to be kept in step?")
-	w.answer("MplusKASSA orders become Visma.net sales orders or invoices", "\r")
-	w.answer("order_form", "\r")
-	w.answer("orders_start", "1-1-2026\r") // is refused where it stands
-	w.answer("Write it as 2026-01-31", "\x152020-01-01\r")
-	for _, name := range []string{
-		"employee_number", "order_type", "return_order_type", "vat_categories of 0", "vat_categories of 9", "vat_categories of 21", "vat_zone",
-	} {
-		w.answer(name, "\r")
+	w.answer("What is to be kept in step?", "\r")
+	keys := map[string]string{
+		"orders_start":                 "1-1-2026\r",
+		"check_totals":                 "n",
+		"revenue_accounts of domestic": "/8010\r\r", // chosen from what the books have
 	}
-	w.answer("revenue_accounts of domestic", "/8010\r\r") // chosen from what the books have
-	for _, name := range []string{
-		"revenue_accounts of eu", "revenue_accounts of outside", "default_debtor", "customer_class_person", "customer_class_company", "credit_terms",
-		"branches of 1", "branches of 2", "item_class", "warehouse",
-	} {
-		w.answer(name, "\r")
+	questions := []string{
+		"order_form", "orders_start", "employee_number", "order_type", "return_order_type", "check_totals", "ship_orders", "release_invoices",
+		"vat_categories of 0", "vat_categories of 9", "vat_categories of 21", "vat_zone",
+		"revenue_accounts of domestic", "revenue_accounts of eu", "revenue_accounts of outside",
+		"default_debtor", "always_default_debtor", "update_customers", "customer_class_person", "customer_class_company", "credit_terms",
+		"branches of 1", "branches of 2", "register_payments", "item_class", "warehouse",
+	}
+	for _, q := range questions {
+		w.answer(q, cmp.Or(keys[q], "\r"))
+		if q == "orders_start" { // is refused where it stands
+			w.answer("Write it as 2026-01-31", "\x152020-01-01\r")
+		}
 	}
 	w.answer("Plan on real data?", "\r")
 	w.wait("orders · 3 records")
@@ -72,11 +76,31 @@ func TestWizard(t *testing.T) {
 		t.Error("a secret was shown")
 	}
 	if text, err := os.ReadFile(filepath.Join(shop, "kopru.vars.hcl")); err != nil || !strings.Contains(string(text), `domestic = "8010"`) ||
-		!regexp.MustCompile(`orders_start\s+= "2020-01-01"`).Match(text) {
+		!regexp.MustCompile(`orders_start\s+= "2020-01-01"`).Match(text) || !regexp.MustCompile(`check_totals\s+= false`).Match(text) ||
+		strings.Contains(string(text), "ship_orders") {
 		t.Errorf("%s %v", text, err)
 	}
 	if text, err := os.ReadFile(filepath.Join(shop, "connections.hcl")); err != nil || !strings.Contains(string(text), `secret("MPLUSKASSA_SECRET")`) {
 		t.Errorf("%s %v", text, err)
+	}
+
+	// once more: each question stands at what was answered, and nothing changes
+	before, _ := os.ReadFile(filepath.Join(shop, "kopru.vars.hcl"))
+	w = startTerminal(t, args...)
+	for _, q := range append([]string{"Which systems?", "Change the credentials?", "What is to be kept in step?"}, questions...) {
+		w.answer(q, "\r")
+		if q == "check_totals" {
+			w.wait("check_totals: no")
+		}
+	}
+	w.answer("Plan on real data?", "n")
+	w.answer("Run once now?", "n")
+	w.wait("The project is in")
+	if err := w.cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, w.tail())
+	}
+	if after, _ := os.ReadFile(filepath.Join(shop, "kopru.vars.hcl")); !bytes.Equal(before, after) {
+		t.Errorf("%s", after)
 	}
 }
 
@@ -196,6 +220,12 @@ func TestChoices(t *testing.T) {
 			if field != "" && !slices.ContainsFunc(entities[i].GetFields(), func(f *protocol.Field) bool { return f.GetName() == field }) {
 				t.Errorf("%s %s has no field %s", of.Connection, of.Entity, field)
 			}
+		}
+	}
+	for _, v := range p.Variables {
+		asked := func(c shipped.Choice) bool { return c.Setting == v.Name }
+		if v.Type == "bool" && !slices.ContainsFunc(shipped.Choices, asked) {
+			t.Errorf("nobody is asked for %s, yes or no", v.Name)
 		}
 	}
 	for _, c := range shipped.Choices {

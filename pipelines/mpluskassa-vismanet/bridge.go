@@ -19,7 +19,7 @@ type List struct {
 }
 
 // Choice is a setting that kopru init asks for: one of Among, one that a system knows, or with neither a text that is
-// typed. With Keys or Of, the setting is a map, and these are its keys.
+// typed, or yes or no where the variable is a bool. With Keys or Of, the setting is a map, and these are its keys.
 type Choice struct {
 	Setting string
 	Part    string // what it is about, as a heading
@@ -40,19 +40,26 @@ var Choices = []Choice{
 	{Setting: "order_type", Part: "Orders", Values: books("order_type", "orderType", "description")},
 	{Setting: "return_order_type", Part: "Orders", Values: books("order_type", "orderType", "description")},
 	{Setting: "quote_order_type", Part: "Orders", Values: books("order_type", "orderType", "description")},
+	{Setting: "check_totals", Part: "Orders"},
+	{Setting: "ship_orders", Part: "Orders"},
+	{Setting: "release_invoices", Part: "Orders"},
 	{Setting: "vat_categories", Part: "VAT and revenue", Keys: vatRates, Values: books("vat_category", "vatCategoryId", "description")},
 	{Setting: "vat_zone", Part: "VAT and revenue", Values: books("vat_zone", "id", "description")},
 	{Setting: "revenue_accounts", Part: "VAT and revenue", Of: []string{"domestic", "eu", "outside"}, Values: accounts},
 	{Setting: "default_debtor", Part: "Customers"},
+	{Setting: "always_default_debtor", Part: "Customers"},
+	{Setting: "update_customers", Part: "Customers"},
 	{Setting: "customer_class_person", Part: "Customers", Values: books("customer_class", "id", "description")},
 	{Setting: "customer_class_company", Part: "Customers", Values: books("customer_class", "id", "description")},
 	{Setting: "credit_terms", Part: "Customers", Values: books("credit_terms", "termsId", "description")},
+	{Setting: "customers_without_email", Part: "Customers"},
 	{Setting: "branches", Part: "Branches, deliveries and payments", Keys: till("branch", "branchNumber", "branchName"), Values: books("branch", "number", "name")},
 	{
 		Setting: "delivery_methods", Part: "Branches, deliveries and payments",
 		Keys: till("delivery_method", "deliveryMethod", "description"), Values: books("carrier", "carrierId", "carrierDescription"),
 	},
 	{Setting: "payment_methods", Part: "Branches, deliveries and payments", Keys: payments, Values: books("payment_method", "paymentMethodID", "description")},
+	{Setting: "register_payments", Part: "Branches, deliveries and payments"},
 	{Setting: "missing_item", Part: "Products", Among: []string{"park", "create", "fallback"}},
 	{Setting: "item_class", Part: "Products", Values: books("item_class", "id", "description")},
 	{Setting: "warehouse", Part: "Products", Values: books("warehouse", "warehouseID", "description")},
@@ -60,7 +67,10 @@ var Choices = []Choice{
 		Setting: "vat_codes", Part: "Products",
 		Keys: books("vat_category", "vatCategoryId", "description"), Values: till("vat_group", "vatCode", "vatPercentage"),
 	},
+	{Setting: "item_price_with_vat", Part: "Products"},
+	{Setting: "stock_available_is_net", Part: "Stock"},
 	{Setting: "receipts_start", Part: "Receipts"},
+	{Setting: "receipts_of_orders", Part: "Receipts"},
 	{Setting: "receipt_revenue_accounts", Part: "Receipts", Keys: vatRates, Values: accounts},
 	{Setting: "receipt_payment_accounts", Part: "Receipts", Keys: payments, Values: accounts},
 }
