@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
-	"github.com/kopru-io/kopru/engine/run"
-
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/spf13/cobra"
 
+	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/pipelines"
 )
 
@@ -21,6 +23,8 @@ type checked struct {
 
 type problem struct {
 	Attribute string `json:"attribute,omitempty"`
+	File      string `json:"file,omitempty"`
+	Line      int    `json:"line,omitempty"`
 	Summary   string `json:"summary"`
 	Detail    string `json:"detail,omitempty"`
 	Warning   bool   `json:"warning,omitempty"`
@@ -78,11 +82,28 @@ func (p *project) check(ctx context.Context, def *pipelines.Connection) checked 
 	answer.Facts = facts
 	for _, x := range problems {
 		answer.OK = answer.OK && x.GetWarning()
+		file, line := p.placeOf(def, x.GetAttribute())
 		answer.Problems = append(answer.Problems, problem{
-			Attribute: x.GetAttribute(), Summary: x.GetSummary(), Detail: x.GetDetail(), Warning: x.GetWarning(),
+			Attribute: x.GetAttribute(), File: file, Line: line, Summary: x.GetSummary(), Detail: x.GetDetail(), Warning: x.GetWarning(),
 		})
 	}
 	return answer
+}
+
+// placeOf is where a connection's attribute is set, or where the connection is when it is not.
+func (p *project) placeOf(def *pipelines.Connection, attribute string) (file string, line int) {
+	file, line = def.Range.Filename, def.Range.Start.Line
+	parsed, _ := hclsyntax.ParseConfig(p.Files[file], file, hcl.InitialPos) // it was read before
+	body, ok := parsed.Body.(*hclsyntax.Body)
+	if !ok {
+		return file, line
+	}
+	for _, b := range body.Blocks {
+		if attr := b.Body.Attributes[attribute]; attr != nil && b.Type == "connection" && slices.Equal(b.Labels, []string{def.Type, def.Name}) {
+			return file, attr.NameRange.Start.Line
+		}
+	}
+	return file, line
 }
 
 func (c *cli) printChecked(a checked) {
@@ -101,7 +122,7 @@ func (c *cli) printChecked(a checked) {
 		}
 		fmt.Fprintf(c.out, "    %s: %s\n", word, p.Summary)
 		if p.Attribute != "" {
-			fmt.Fprintf(c.out, "      at: %s\n", p.Attribute)
+			fmt.Fprintf(c.out, "      at: %s, %s line %d\n", p.Attribute, p.File, p.Line)
 		}
 		if p.Detail != "" {
 			fmt.Fprintf(c.out, "      %s\n", p.Detail)

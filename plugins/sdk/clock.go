@@ -21,12 +21,13 @@ func Clock(system string, answer http.Header, now time.Time) *protocol.Problem {
 	if off.Abs() <= clockSlack {
 		return nil
 	}
-	which := "ahead"
+	which := "ahead of"
 	if off < 0 {
 		which = "behind"
 	}
 	return &protocol.Problem{
-		Warning: true, Summary: fmt.Sprintf("this machine's clock is %s %s of the clock of %s", off.Abs(), which, system),
-		Detail: "Set it by a time server: tokens end at the wrong time, and dates near midnight depend on it.",
+		Warning: true, Summary: fmt.Sprintf("this machine's clock is %s %s the clock of %s", off.Abs(), which, system),
+		Detail: "Set it by a time server (timedatectl says whether one is used): tokens end at the wrong time, and dates near " +
+			"midnight depend on it. If this machine's time is right, tell those who run the other.",
 	}
 }

@@ -22,6 +22,9 @@ type Options struct {
 	// beyond which they are refused. 0 sets no limit.
 	Workers, CallsPerSecond int
 
+	// ClockOff is how far the server's clock, as its answers name it, is ahead of this machine's.
+	ClockOff time.Duration
+
 	// Latency is waited before every answer.
 	Latency time.Duration
 	// Strict refuses unknown, repeated, unqualified and missing elements; the default skips them.

@@ -86,6 +86,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer.header.Set("Mplus-Service-Version", "67.1.3")
 	answer.header.Set("Server-Timing", "total;dur=1")
+	answer.header.Set("Date", s.opts.Now().Add(s.opts.ClockOff).UTC().Format(http.TimeFormat))
 	e.Status, e.Fault, e.Bytes = answer.status, f.Kind, len(answer.body)
 	s.log.add(e)
 	f.send(w, answer)

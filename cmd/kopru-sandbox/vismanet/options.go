@@ -11,6 +11,14 @@ type Options struct {
 	// then 401.
 	ClientID, ClientSecret, TenantID string
 
+	// Scopes are those that the application has; it is refused others. Granted are those that the company approved; a token
+	// has no others. Empty takes any.
+	Scopes, Granted []string
+	// SilentGrant leaves what was granted out of the answer, which then shows only in 403.
+	SilentGrant bool
+	// ClockOff is how far the clock of Visma Connect is ahead of this machine's.
+	ClockOff time.Duration
+
 	// Latency is waited before every answer.
 	Latency time.Duration
 	// TokenTTL is how long a token lives; an hour by default.

@@ -98,15 +98,22 @@ func (t *tokens) answer(r *http.Request, body []byte) response {
 	if len(asked) == 0 || slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(scopes, s) }) {
 		return oauthError("invalid_scope")
 	}
+	if t.opts.Scopes != nil && slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(t.opts.Scopes, s) }) {
+		return oauthError("invalid_scope")
+	}
+	if t.opts.Granted != nil {
+		asked = slices.DeleteFunc(asked, func(s string) bool { return !slices.Contains(t.opts.Granted, s) })
+	}
 	token := rand.Text() + rand.Text()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	maps.DeleteFunc(t.known, func(_ string, g grant) bool { return !t.opts.Now().Before(g.expires) })
 	t.known[token] = grant{scopes: asked, tenant: form.Get("tenant_id"), expires: t.opts.Now().Add(t.opts.TokenTTL)}
-	return ok(object{
-		"access_token": token, "expires_in": int(t.opts.TokenTTL.Seconds()), "token_type": "Bearer",
-		"scope": strings.Join(asked, " "),
-	}).with("Cache-Control", "no-store")
+	answer := object{"access_token": token, "expires_in": int(t.opts.TokenTTL.Seconds()), "token_type": "Bearer"}
+	if !t.opts.SilentGrant {
+		answer["scope"] = strings.Join(asked, " ")
+	}
+	return ok(answer).with("Cache-Control", "no-store").with("Date", t.opts.Now().Add(t.opts.ClockOff).UTC().Format(http.TimeFormat))
 }
 
 // allowed tells whether a credential is the expected one; any is when none is expected.
