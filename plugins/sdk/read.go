@@ -20,6 +20,7 @@ const (
 
 // Read streams an entity's records.
 func (s *service) Read(stream protocol.Connector_ReadServer) error {
+	defer s.collector.stream()()
 	first, err := stream.Recv()
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -22,18 +21,11 @@ import (
 // after two seconds.
 const farewell = 1500 * time.Millisecond
 
-// collectAt is how much the heap may grow, in percent of what lives, before it is collected. Little of a connector lives,
-// so collections would be many; when it has nothing to do, its memory is given back.
-const collectAt = 400
-
 // Serve runs the connector until the engine ends it or is gone. It is all that a connector's main does.
 func Serve(c Connector) {
 	level := slog.LevelInfo
 	if text := os.Getenv(protocol.EnvLogLevel); text != "" {
 		_ = level.UnmarshalText([]byte(text)) // an unknown level leaves the default
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
 	}
 	log := newLogger(os.Stderr, level) // go-plugin replaces os.Stderr below; this one stays the real one
 	if fd := fileFromEnv(protocol.EnvLifeline); fd != nil {

@@ -25,6 +25,7 @@ type service struct {
 	described *protocol.Manifest // nil = not yet
 	uses      int                // calls under way on connections
 	rest      *time.Timer        // runs out when there has been none for a while
+	collector *collector
 }
 
 // breather is how long no call may be under way before the memory of the last ones is given back.
@@ -43,7 +44,7 @@ type opened struct {
 
 func newService(c Connector, log *slog.Logger) *service {
 	rest := time.AfterFunc(breather, debug.FreeOSMemory)
-	return &service{connector: c, log: log, open: map[string]*opened{}, rest: rest}
+	return &service{connector: c, log: log, open: map[string]*opened{}, rest: rest, collector: newCollector()}
 }
 
 // guard runs the connector's code.

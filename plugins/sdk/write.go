@@ -48,6 +48,7 @@ func (p *perOp) Close() error { return nil }
 
 // Write streams operations to an entity.
 func (s *service) Write(stream protocol.Connector_WriteServer) error {
+	defer s.collector.stream()()
 	first, err := stream.Recv()
 	if err != nil {
 		return err
