@@ -290,7 +290,7 @@ func (f *flow) compile(b *body, name, need string, fits ...expr.Kind) *expr.Expr
 var examples = map[string]string{
 	"keep": "keep = record.total > 0", "reason": `reason = "cancelled in the till"`, "match": "match = { email = record.email }",
 	"set": "set = { name = record.name }", "when": "when = record.customer != null", "create": "create = true",
-	"day": "day = record.date", "amount": "amount = record.total", "key": "key = record.id",
+	"day": "day = record.date", "amount": "amount = record.total", "key": "key = record.id", "currency": `currency = "EUR"`,
 	"vat":  "vat = [for g in record.vat : { rate = g.rate, vat = g.amount }]",
 	"link": "link = record.id", "for_each": "for_each = record.lines",
 }

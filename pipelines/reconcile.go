@@ -33,6 +33,7 @@ type Account struct {
 	Day        Expr // "2026-01-31"
 	Amount     Expr // with VAT
 	VAT        Expr // list of { rate, vat } or { rate, net }; nil = VAT is not compared
+	Currency   Expr // of the amount, such as "EUR"; nil = not said
 	Range      hcl.Range
 }
 
@@ -82,6 +83,7 @@ func (l *loader) account(block *hclsyntax.Block) *Account {
 	}
 	a.Keep = orNil(f.compile(b, "keep", "true or false", expr.Bool))
 	a.VAT = orNil(f.compile(b, "vat", "a list", expr.List))
+	a.Currency = orNil(f.compile(b, "currency", "a text", expr.String))
 	for _, need := range []struct {
 		name, what, why string
 		to              *Expr

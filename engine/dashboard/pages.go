@@ -61,7 +61,7 @@ func loadPages() (map[string]*pages, error) {
 
 func (s speaker) functions() template.FuncMap {
 	return template.FuncMap{
-		"t": s.text, "n": s.number, "money": func(n any) string { return s.money(fmt.Sprint(n)) }, "short": s.short, "query": queryEscape, "explain": diag.Explain,
+		"t": s.text, "n": s.number, "money": func(n any) string { return s.money(fmt.Sprint(n)) }, "short": s.short, "price": func(n any, currency string) string { return s.price(fmt.Sprint(n), currency) }, "query": queryEscape, "explain": diag.Explain,
 		"pretty": func(data json.RawMessage) string { return pretty(data) },
 		"json":   func(v any) string { return scalar(v) },
 		"took": func(ms int64) string {

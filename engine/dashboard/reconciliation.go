@@ -18,11 +18,17 @@ import (
 
 // Takings is what happened today so far, as a reconcile block counts it.
 type Takings struct {
-	Name    string        `json:"name"`
-	Records int           `json:"records"`
-	Amount  record.Number `json:"amount"`
-	At      time.Time     `json:"at"`
-	Error   string        `json:"error,omitempty"`
+	Name  string    `json:"name"`
+	Worth []Worth   `json:"worth" nullable:"false" doc:"by currency; nothing when nothing happened yet"`
+	At    time.Time `json:"at"`
+	Error string    `json:"error,omitempty"`
+}
+
+// Worth is what records of one currency come to.
+type Worth struct {
+	Records  int           `json:"records"`
+	Amount   record.Number `json:"amount"`
+	Currency string        `json:"currency,omitempty" doc:"such as EUR; left out where the block does not say it"`
 }
 
 const (
@@ -67,9 +73,12 @@ func (r *room) takings(ctx context.Context) []Takings {
 	for _, block := range def.Project.Reconciles {
 		limited, cancel := context.WithTimeout(ctx, takingsTime)
 		now := r.now().In(block.Zone)
-		total, err := r.Runner.Happened(limited, block, midnight(now), midnight(now))
+		totals, err := r.Runner.Happened(limited, block, midnight(now), midnight(now))
 		cancel()
-		t := Takings{Name: block.Name, Records: total.Records, Amount: total.Amount, At: now}
+		t := Takings{Name: block.Name, Worth: []Worth{}, At: now}
+		for _, sum := range totals {
+			t.Worth = append(t.Worth, Worth{sum.Records, sum.Amount, sum.Currency})
+		}
 		if err != nil {
 			t.Error = r.Clean(err.Error())
 		}

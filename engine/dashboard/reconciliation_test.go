@@ -55,8 +55,9 @@ func TestReconciliation(t *testing.T) {
 		`"source":{"records":3,"amount":24.50},"target":{"records":2,"amount":19.50}`,
 		`"differences":[{"day":"`+today()+`","key":"A-6","kind":"missing","source":"5.00","off":-5.00,"why":"not read yet"}]`)
 	contains(t, s.get("/api/v1/reconciliations"), `"differences":1,"off":"5.00"`)
-	contains(t, s.get("/api/v1/takings"), `"records":3,"amount":24.50`)
-	contains(t, s.get("/"), "24.50")
+	s.books.order("A-7", `"total":1234567890123.45,"currency":"NOK"`)
+	contains(t, s.get("/api/v1/takings"), `"worth":[{"records":3,"amount":24.50,"currency":"EUR"},{"records":1,"amount":1234567890123.45,"currency":"NOK"}]`)
+	contains(t, s.get("/", "Accept-Language", "nb"), "24,50\u00a0€", "1\u00a0234\u00a0567\u00a0890\u00a0123,45\u00a0kr")
 	for _, wrong := range []string{
 		`{"name":"till","from":"2026-01-01","to":"2026-03-01"}`, `{"name":"till","from":"2026-01-02","to":"2026-01-01"}`,
 		`{"name":"till","from":"today","to":"2026-01-01"}`,

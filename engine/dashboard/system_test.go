@@ -89,6 +89,7 @@ reconcile "till" {
     key        = record.ref
     day        = "TODAY"
     amount     = record.total
+    currency   = coalesce(record.currency, "EUR")
   }
   target "sale" {
     connection = fake.books

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/text/currency"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
@@ -80,6 +81,32 @@ func (s speaker) money(amount string) string {
 		text += strings.Trim(s.number(0.5), "05") + cents
 	}
 	return text
+}
+
+// price is an amount with its currency where the language has it: €12.50, € 12,50 or 12,50 €.
+func (s speaker) price(amount, code string) string {
+	unit, err := currency.ParseISO(code)
+	if err != nil { // one that nobody knows, or none
+		return strings.TrimSpace(s.money(amount) + "\u00a0" + code)
+	}
+	if scale, _ := currency.Standard.Rounding(unit); scale == 0 { // yen
+		amount = strings.TrimSuffix(amount, ".00")
+	}
+	sign, text := "", s.money(amount)
+	if rest, minus := strings.CutPrefix(text, "−"); minus {
+		sign, text = "−", rest
+	}
+	symbol := s.printer.Sprint(currency.Symbol(unit))
+	if symbol == code {
+		symbol += "\u00a0"
+	}
+	switch s.tag.String() {
+	case "nl":
+		return strings.TrimSpace(symbol) + "\u00a0" + sign + text
+	case "nb":
+		return sign + text + "\u00a0" + strings.TrimSpace(symbol)
+	}
+	return sign + symbol + text
 }
 
 // short is a number in few characters: 12,3 k.

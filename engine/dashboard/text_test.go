@@ -79,6 +79,19 @@ func TestNumbersByLocale(t *testing.T) {
 			t.Errorf("%s: %q, want %q", lang, got, want)
 		}
 	}
+	for lang, want := range map[string][4]string{
+		"en": {"€1,234.50", "−€0.05", "¥1,500", "12.00"}, "nl": {"€\u00a01.234,50", "€\u00a0−0,05", "JP¥\u00a01.500", "12,00"},
+		"nb": {"1\u00a0234,50\u00a0€", "−0,05\u00a0€", "1\u00a0500\u00a0JPY", "12,00"}, "tr": {"€1.234,50", "−€0,05", "¥1.500", "12,00"},
+	} {
+		l := all[lang]
+		got := [4]string{l.price("1234.50", "EUR"), l.price("-0.05", "EUR"), l.price("1500.00", "JPY"), l.price("12.00", "")}
+		if got != want {
+			t.Errorf("%s: %q, want %q", lang, got, want)
+		}
+		if text := l.price("9.00", "beans"); text != l.money("9.00")+"\u00a0beans" {
+			t.Errorf("%s: %q", lang, text)
+		}
+	}
 	if got := spark([]int64{0, 2, 4}); got != "0,26 60,14 120,2" {
 		t.Errorf("%q", got)
 	}

@@ -39,9 +39,10 @@ type Day struct {
 
 // Totals are those of one side.
 type Totals struct {
-	Records int                      `json:"records"`
-	Amount  record.Number            `json:"amount"`
-	VAT     map[string]record.Number `json:"vat,omitempty"` // by rate
+	Records  int                      `json:"records"`
+	Amount   record.Number            `json:"amount"`
+	Currency string                   `json:"currency,omitempty"` // of Happened, where it is known
+	VAT      map[string]record.Number `json:"vat,omitempty"`      // by rate
 }
 
 // Difference is one record that is not booked as it happened.
@@ -65,6 +66,7 @@ var money = apd.BaseContext.WithPrecision(60)
 type posting struct {
 	key, day string
 	amount   *apd.Decimal
+	currency string
 	vat      map[string]*apd.Decimal
 }
 
@@ -150,19 +152,29 @@ func (r *Runner) ReconcileAndKeep(ctx context.Context, def *pipelines.Reconcile,
 	return out, nil
 }
 
-// Happened is what the source of a reconcile block says of the days from..to, both included.
-func (r *Runner) Happened(ctx context.Context, def *pipelines.Reconcile, from, to time.Time) (Totals, error) {
+// Happened is what the source of a reconcile block says of the days from..to, both included, each currency apart.
+func (r *Runner) Happened(ctx context.Context, def *pipelines.Reconcile, from, to time.Time) ([]Totals, error) {
 	sold, err := r.postings(ctx, def.Source, &protocol.ReadStart{FromMs: from.UnixMilli(), ToMs: to.AddDate(0, 0, 1).UnixMilli()})
 	if err != nil {
-		return Totals{}, err
+		return nil, err
 	}
-	var sum sums
+	byCurrency := map[string]*sums{}
 	for _, p := range sold {
-		if p.day >= from.Format(time.DateOnly) && p.day <= to.Format(time.DateOnly) {
-			sum.count(p, def.Source.VAT != nil)
+		if p.day < from.Format(time.DateOnly) || p.day > to.Format(time.DateOnly) {
+			continue
 		}
+		if byCurrency[p.currency] == nil {
+			byCurrency[p.currency] = &sums{}
+		}
+		byCurrency[p.currency].count(p, def.Source.VAT != nil)
 	}
-	return sum.totals(), nil
+	out := []Totals{}
+	for _, currency := range slices.Sorted(maps.Keys(byCurrency)) {
+		t := byCurrency[currency].totals()
+		t.Currency = currency
+		out = append(out, t)
+	}
+	return out, nil
 }
 
 // Figure is one line of a comparison: a day's total on both sides.
@@ -328,6 +340,13 @@ func postingOf(a *pipelines.Account, rec *protocol.Record) (p posting, counts bo
 	p = posting{key: texts["key"], day: texts["day"][:len(time.DateOnly)]}
 	if p.amount, err = record.Number(texts["amount"]).Decimal(); err != nil {
 		return p, false, fmt.Errorf("amount: %w", err)
+	}
+	if a.Currency != nil {
+		v, err := a.Currency.Eval(&scope)
+		if err != nil {
+			return p, false, err
+		}
+		p.currency, _ = v.(string) // none is a currency that nobody knows
 	}
 	if a.VAT != nil {
 		v, err := a.VAT.Eval(&scope)

@@ -20,10 +20,11 @@ reconcile "orders" {
     connection = mpluskassa.shop
     keep = (record.cancelState != "ORDER-CANCEL-STATE-COMPLETE" &&
     !contains(var.orders_to_till_types, split("/", coalesce(record.extOrderId, "none"))[0]))
-    key    = record.orderId
-    day    = coalesce(record.financialDate, substr(record.entryTimestamp, 0, 10))
-    amount = record.totalInclAmount
-    vat    = [for g in coalesce(record.vatGroupList, []) : { rate = g.vatPercentage, vat = g.vatAmount }]
+    key      = record.orderId
+    day      = coalesce(record.financialDate, substr(record.entryTimestamp, 0, 10))
+    amount   = record.totalInclAmount
+    currency = var.currency
+    vat      = [for g in coalesce(record.vatGroupList, []) : { rate = g.vatPercentage, vat = g.vatAmount }]
   }
 
   # A credit, of a return or of an order that was cancelled too late, counts against; an exchange is one too. Quotes of proposals count as nothing.
