@@ -19,7 +19,7 @@ func (c connectors) Manifest(name string) (*protocol.Manifest, error) {
 }
 
 func fixtures() connectors {
-	return connectors{"mpluskassa": till(), "vismanet": books(), "file": files()}
+	return connectors{"mpluskassa": till(), "vismanet": books(), "file": files(), "api": declaring("api", objectsType, true), "db": declaring("db", textMapType, false)}
 }
 
 type (
@@ -133,6 +133,16 @@ func books() *protocol.Manifest {
 			{Name: "report", CanRead: true, Fields: fields{field("title", text)}},
 			{Name: "journal", CanCreate: true, Fields: fields{writable("c", field("amount", decimal))}},
 		},
+	}
+}
+
+// declaring is a connector whose connections name their entities themselves.
+func declaring(name string, t protocol.AttributeType, only bool) *protocol.Manifest {
+	kinds := setting("kinds", t, "")
+	kinds.Declares = &protocol.Declares{Only: only, Fields: "fields"}
+	return &protocol.Manifest{
+		Name: name, Version: "0.1.0", OpenEntities: true, Config: attributes{kinds, setting("views", textListType, "")},
+		Entities: []*protocol.Entity{{Name: "*", OpenFields: true, CanRead: true, CanLookup: true, CanCreate: true, CanUpdate: true}},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -169,9 +170,6 @@ func (f *flow) entity(b *body) (c *Connection, name string, schema *protocol.Ent
 		return c, name, nil
 	}
 	schema, known := schemaOf(c, name)
-	if schema != nil {
-		return c, name, schema
-	}
 	f.offer(name, "entity", known, func(name string) string {
 		for _, e := range c.Manifest.GetEntities() {
 			if e.GetName() == name {
@@ -184,28 +182,45 @@ func (f *flow) entity(b *body) (c *Connection, name string, schema *protocol.Ent
 	if attr := b.block.Body.Attributes["entity"]; attr != nil {
 		rng = attr.Expr.Range()
 	}
-	detail := "The step's label says what it reads or writes, unless entity does."
-	if len(known) > 0 {
-		detail += fmt.Sprintf(" %s has: %s.", c.Type, strings.Join(known, ", "))
+	suggest := diag.Closest(name, known)
+	switch {
+	case schema == nil:
+		f.add(diag.Diagnostic{
+			Severity: diag.Error, Code: "lang.unknown_entity", Summary: fmt.Sprintf("%s has no %q", c.Type, name),
+			Detail:  "The step's label says what it reads or writes, unless entity does." + whatItHas(c, known),
+			Suggest: suggest, Subject: rng.Ptr(),
+		})
+	case suggest != "" && !slices.Contains(known, name):
+		f.add(diag.Diagnostic{
+			Severity: diag.Warning, Code: "lang.similar_entity", Summary: fmt.Sprintf("%s declares no %q", c.Address(), name),
+			Detail:  "It may be there without. If it is, name it in the connection's settings too.",
+			Suggest: suggest, Subject: rng.Ptr(),
+		})
 	}
-	f.add(diag.Diagnostic{
-		Severity: diag.Error, Code: "lang.unknown_entity", Summary: fmt.Sprintf("%s has no %q", c.Type, name),
-		Detail: detail, Suggest: diag.Closest(name, known), Subject: rng.Ptr(),
-	})
-	return c, name, nil
+	return c, name, schema
 }
 
 // schemaOf finds an entity of a connection; known are the names there are.
 func schemaOf(c *Connection, name string) (schema *protocol.Entity, known []string) {
+	var open *protocol.Entity
 	for _, e := range c.Manifest.GetEntities() {
-		switch {
-		case e.GetName() == name && name != "*":
-			return e, nil
-		case e.GetName() == "*" && c.Manifest.GetOpenEntities() && name != "":
-			schema = e
-		case e.GetName() != "*":
-			known = append(known, e.GetName())
+		if e.GetName() == "*" {
+			open = e
+			continue
 		}
+		known = append(known, e.GetName())
+		if e.GetName() == name {
+			schema = e
+		}
+	}
+	if open == nil || !c.Manifest.GetOpenEntities() {
+		return schema, known
+	}
+	entities, only := c.declared()
+	known = append(known, slices.Sorted(maps.Keys(entities))...)
+	types, isDeclared := entities[name]
+	if schema == nil && name != "" && (isDeclared || only == "") {
+		schema = shaped(open, name, types)
 	}
 	return schema, known
 }

@@ -14,6 +14,7 @@ func (f *flow) sink(block *hclsyntax.Block) {
 	b := f.body(block)
 	s := &Sink{Name: block.Labels[0], Scope: f.pipeline.Name + "." + block.Labels[0], Range: block.DefRange()}
 	s.Connection, s.Entity, s.Schema = f.entity(b)
+	s.Schema = toWrite(s.Connection, s.Schema)
 	f.eachElement(b, s)
 	s.When = orNil(f.compile(b, "when", "true or false", expr.Bool))
 	match := f.compile(b, "match", "an object", expr.Object)

@@ -65,6 +65,8 @@ var catalogue = map[string]string{
 	"lang.unknown_connection": "No connection block declares it. References are written connector.name, without quotes.",
 	"lang.unknown_entity": "The connector has no such entity. A step's label is its entity unless `entity` " +
 		"says another.",
+	"lang.similar_entity": "The connection declares an entity of nearly this name. One that it does not declare may be there too; " +
+		"name it in the connection's settings, and nothing is said.",
 	"lang.unsupported": "The connector can't do this with the entity: read, look up, write or update. " +
 		"See kopru connector schema.",
 	"lang.unknown_field": "There is no field of this name. Names are case-sensitive. See kopru connector " +

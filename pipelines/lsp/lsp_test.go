@@ -22,6 +22,7 @@ import (
 
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/pipelines/lsp"
+	"github.com/kopru-io/kopru/plugins/http"
 	"github.com/kopru-io/kopru/plugins/mpluskassa"
 	connector "github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/vismanet"
@@ -48,13 +49,15 @@ func (stdio) Close() error                { return os.Stdin.Close() }
 // shipped are the connectors of the bridge.
 type shipped struct{}
 
-func (shipped) Names() []string { return []string{"mpluskassa", "vismanet"} }
+func (shipped) Names() []string { return []string{"mpluskassa", "vismanet", "http"} }
 func (shipped) Manifest(name string) (*connector.Manifest, error) {
 	switch name {
 	case "mpluskassa":
 		return mpluskassa.New().Manifest(), nil
 	case "vismanet":
 		return vismanet.New().Manifest(), nil
+	case "http":
+		return http.New().Manifest(), nil
 	}
 	return nil, errors.New("it is not installed")
 }
@@ -276,6 +279,7 @@ func TestLSP(t *testing.T) {
 
 // completion: | is where the editor asks.
 func (e *editor) completion(t *testing.T) {
+	const web = "connection \"http\" \"web\" {\n  url = \"https://example.com\"\n  entities = {\n    basket = { path = \"/b\", fields = { colour = \"string\" } }\n    visit = { path = \"/v\" }\n  }\n}\n"
 	for name, row := range map[string]struct{ instead, of, want, not string }{
 		"fields":           {"record.|", "record.cancelState", "cancelState orderId totalInclAmount", "name"},
 		"deep fields":      {"record.relation.em|", "record.cancelState", "email", "orderId"},
@@ -291,6 +295,8 @@ func (e *editor) completion(t *testing.T) {
 		"connection names": {"connection = vismanet.|\n    match", "connection = vismanet.books\n    match", "books", "shop"},
 		"connectors":       {"connection \"mp|\" \"shop\"", "connection \"mpluskassa\" \"shop\"", "mpluskassa vismanet", "shop"},
 		"entities":         {"source \"ord|\"", "source \"order\"", "order article_group", "sales_order"},
+		"declared":         {web + "pipeline \"w\" {\n  source \"bas|\" {\n    connection = http.web\n  }\n}\npipeline", "pipeline", "basket visit", "order"},
+		"declared fields":  {web + "pipeline \"w\" {\n  source \"basket\" {\n    connection = http.web\n  }\n  filter \"f\" {\n    keep = record.|\n  }\n}\npipeline", "pipeline", "colour", "orderId"},
 		"sink fields":      {"name = \"x\"\n      vat|", "name = \"x\"", "vatRegistrationId", "every"},
 		"match fields":     {"match = { em| }", "match      = { email = \"a@example.com\" }", "email", "mainAddress"},
 		"words":            {"missing = \"|\"\n    match", "match  ", "park dead_letter skip null", "first"},

@@ -25,6 +25,7 @@ var animals = map[string]string{
 	"unstable":    "describe.stable",
 	"speechless":  "describe.complete",
 	"incoherent":  "describe.coherent",
+	"misdeclared": "describe.coherent",
 	"careless":    "config.refused",
 	"unwell":      "check.live",
 	"chatty":      "secrets.silent",

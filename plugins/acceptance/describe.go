@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -130,8 +131,24 @@ func fields(prefix string, list []*protocol.Field, visit func(path string, f *pr
 	}
 }
 
+// naming are the types of settings that can name entities.
+var naming = []protocol.AttributeType{
+	protocol.AttributeType_ATTRIBUTE_TYPE_STRING_LIST, protocol.AttributeType_ATTRIBUTE_TYPE_STRING_MAP,
+	protocol.AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP,
+}
+
 func coherent(_ context.Context, t *trial) {
+	open := t.manifest.GetOpenEntities() && slices.ContainsFunc(t.manifest.GetEntities(), func(e *protocol.Entity) bool { return e.GetName() == "*" })
 	for _, a := range t.manifest.GetConfig() {
+		switch d := a.GetDeclares(); {
+		case d == nil:
+		case !open:
+			t.failf("the setting %s names entities, but open_entities is not set or no entity \"*\" says how they are shaped", a.GetName())
+		case d.GetFields() != "" && a.GetType() != protocol.AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP:
+			t.failf("the setting %s is no map of objects, so that no types of fields stand in it", a.GetName())
+		case !slices.Contains(naming, a.GetType()):
+			t.failf("the setting %s names entities, and is neither a map nor a list of texts", a.GetName())
+		}
 		if a.GetDefaultJson() == "" {
 			continue
 		}

@@ -38,8 +38,8 @@ func attributes() []*protocol.Attribute {
 	auth.Values = []string{authNone, authBasic, authBearer, authHeader, authQuery, authOAuth2}
 	return []*protocol.Attribute{
 		example(sdk.Attribute("url", link, "Where the API is. Paths are joined to it. Only webhooks need none.", 0), "https://api.example.com/v1"),
-		example(sdk.Attribute("entities", protocol.AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP,
-			"The kinds of records there are, by name, each as an object. plugins/http/README.md tells what is in one.", sdk.Required),
+		example(sdk.DeclaresEntities(sdk.Attribute("entities", protocol.AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP,
+			"The kinds of records there are, by name, each as an object. plugins/http/README.md tells what is in one.", sdk.Required), true, "fields"),
 			`{ order = { path = "/orders", items = "data" } }`),
 		auth,
 		sdk.Attribute("username", text, "With auth = \"basic\".", 0),

@@ -595,6 +595,7 @@ type Attribute struct {
 	Example       string                 `protobuf:"bytes,7,opt,name=example,proto3" json:"example,omitempty"`
 	Values        []string               `protobuf:"bytes,8,rep,name=values,proto3" json:"values,omitempty"`                                 // the only ones allowed, if any
 	Path          PathAccess             `protobuf:"varint,9,opt,name=path,proto3,enum=kopru.connector.v1.PathAccess" json:"path,omitempty"` // the setting is a file or a folder that the process needs
+	Declares      *Declares              `protobuf:"bytes,10,opt,name=declares,proto3" json:"declares,omitempty"`                            // the setting names entities of its connection
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -692,6 +693,69 @@ func (x *Attribute) GetPath() PathAccess {
 	return PathAccess_PATH_ACCESS_UNSPECIFIED
 }
 
+func (x *Attribute) GetDeclares() *Declares {
+	if x != nil {
+		return x.Declares
+	}
+	return nil
+}
+
+// Declares says that a setting names entities, which are shaped like the one named "*": by the keys of a map, or the texts
+// of a list. It lets definitions be judged and completed without a process.
+type Declares struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Only  bool                   `protobuf:"varint,1,opt,name=only,proto3" json:"only,omitempty"` // the connection has no others
+	// Of a map of objects: where in each of them its fields stand, as a map of their types ("string", "integer", "decimal",
+	// "bool", "date", "datetime", "object", "list", "any"). What has one is read with these fields alone; "" = none says so.
+	Fields        string `protobuf:"bytes,2,opt,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Declares) Reset() {
+	*x = Declares{}
+	mi := &file_connector_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Declares) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Declares) ProtoMessage() {}
+
+func (x *Declares) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Declares.ProtoReflect.Descriptor instead.
+func (*Declares) Descriptor() ([]byte, []int) {
+	return file_connector_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Declares) GetOnly() bool {
+	if x != nil {
+		return x.Only
+	}
+	return false
+}
+
+func (x *Declares) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
 type Entity struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Name        string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -719,7 +783,7 @@ type Entity struct {
 
 func (x *Entity) Reset() {
 	*x = Entity{}
-	mi := &file_connector_proto_msgTypes[5]
+	mi := &file_connector_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +795,7 @@ func (x *Entity) String() string {
 func (*Entity) ProtoMessage() {}
 
 func (x *Entity) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[5]
+	mi := &file_connector_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +808,7 @@ func (x *Entity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entity.ProtoReflect.Descriptor instead.
 func (*Entity) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{5}
+	return file_connector_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Entity) GetName() string {
@@ -879,7 +943,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_connector_proto_msgTypes[6]
+	mi := &file_connector_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +955,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[6]
+	mi := &file_connector_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +968,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{6}
+	return file_connector_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Field) GetName() string {
@@ -1000,7 +1064,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_connector_proto_msgTypes[7]
+	mi := &file_connector_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1012,7 +1076,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[7]
+	mi := &file_connector_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1025,7 +1089,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{7}
+	return file_connector_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ValidateRequest) GetConfig() []byte {
@@ -1044,7 +1108,7 @@ type ValidateResponse struct {
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_connector_proto_msgTypes[8]
+	mi := &file_connector_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1056,7 +1120,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[8]
+	mi := &file_connector_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1069,7 +1133,7 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{8}
+	return file_connector_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ValidateResponse) GetProblems() []*Problem {
@@ -1092,7 +1156,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_connector_proto_msgTypes[9]
+	mi := &file_connector_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1168,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[9]
+	mi := &file_connector_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1181,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{9}
+	return file_connector_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Problem) GetAttribute() string {
@@ -1159,7 +1223,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_connector_proto_msgTypes[10]
+	mi := &file_connector_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1235,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[10]
+	mi := &file_connector_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1248,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{10}
+	return file_connector_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *OpenRequest) GetHandle() string {
@@ -1217,7 +1281,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_connector_proto_msgTypes[11]
+	mi := &file_connector_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1293,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[11]
+	mi := &file_connector_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1306,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{11}
+	return file_connector_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *OpenResponse) GetFailure() *Failure {
@@ -1261,7 +1325,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_connector_proto_msgTypes[12]
+	mi := &file_connector_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1273,7 +1337,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[12]
+	mi := &file_connector_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1286,7 +1350,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{12}
+	return file_connector_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CheckRequest) GetHandle() string {
@@ -1306,7 +1370,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_connector_proto_msgTypes[13]
+	mi := &file_connector_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1382,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[13]
+	mi := &file_connector_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1395,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{13}
+	return file_connector_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CheckResponse) GetProblems() []*Problem {
@@ -1357,7 +1421,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_connector_proto_msgTypes[14]
+	mi := &file_connector_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1433,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[14]
+	mi := &file_connector_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1446,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{14}
+	return file_connector_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CloseRequest) GetHandle() string {
@@ -1400,7 +1464,7 @@ type CloseResponse struct {
 
 func (x *CloseResponse) Reset() {
 	*x = CloseResponse{}
-	mi := &file_connector_proto_msgTypes[15]
+	mi := &file_connector_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1476,7 @@ func (x *CloseResponse) String() string {
 func (*CloseResponse) ProtoMessage() {}
 
 func (x *CloseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[15]
+	mi := &file_connector_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1489,7 @@ func (x *CloseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseResponse.ProtoReflect.Descriptor instead.
 func (*CloseResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{15}
+	return file_connector_proto_rawDescGZIP(), []int{16}
 }
 
 type Record struct {
@@ -1444,7 +1508,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_connector_proto_msgTypes[16]
+	mi := &file_connector_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1520,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[16]
+	mi := &file_connector_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1533,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{16}
+	return file_connector_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Record) GetKey() string {
@@ -1529,7 +1593,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_connector_proto_msgTypes[17]
+	mi := &file_connector_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1605,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[17]
+	mi := &file_connector_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1618,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{17}
+	return file_connector_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Failure) GetClass() FailureClass {
@@ -1619,7 +1683,7 @@ type Exchange struct {
 
 func (x *Exchange) Reset() {
 	*x = Exchange{}
-	mi := &file_connector_proto_msgTypes[18]
+	mi := &file_connector_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1695,7 @@ func (x *Exchange) String() string {
 func (*Exchange) ProtoMessage() {}
 
 func (x *Exchange) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[18]
+	mi := &file_connector_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1708,7 @@ func (x *Exchange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exchange.ProtoReflect.Descriptor instead.
 func (*Exchange) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{18}
+	return file_connector_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Exchange) GetRequest() string {
@@ -1689,7 +1753,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_connector_proto_msgTypes[19]
+	mi := &file_connector_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1701,7 +1765,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[19]
+	mi := &file_connector_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1714,7 +1778,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{19}
+	return file_connector_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReadRequest) GetMessage() isReadRequest_Message {
@@ -1788,7 +1852,7 @@ type ReadStart struct {
 
 func (x *ReadStart) Reset() {
 	*x = ReadStart{}
-	mi := &file_connector_proto_msgTypes[20]
+	mi := &file_connector_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1864,7 @@ func (x *ReadStart) String() string {
 func (*ReadStart) ProtoMessage() {}
 
 func (x *ReadStart) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[20]
+	mi := &file_connector_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1877,7 @@ func (x *ReadStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadStart.ProtoReflect.Descriptor instead.
 func (*ReadStart) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{20}
+	return file_connector_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReadStart) GetHandle() string {
@@ -1879,7 +1943,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_connector_proto_msgTypes[21]
+	mi := &file_connector_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +1955,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[21]
+	mi := &file_connector_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +1968,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{21}
+	return file_connector_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReadResponse) GetMessage() isReadResponse_Message {
@@ -1975,7 +2039,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_connector_proto_msgTypes[22]
+	mi := &file_connector_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2051,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[22]
+	mi := &file_connector_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2064,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{22}
+	return file_connector_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Batch) GetRecords() []*Record {
@@ -2040,7 +2104,7 @@ type ReadEnd struct {
 
 func (x *ReadEnd) Reset() {
 	*x = ReadEnd{}
-	mi := &file_connector_proto_msgTypes[23]
+	mi := &file_connector_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2052,7 +2116,7 @@ func (x *ReadEnd) String() string {
 func (*ReadEnd) ProtoMessage() {}
 
 func (x *ReadEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[23]
+	mi := &file_connector_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2065,7 +2129,7 @@ func (x *ReadEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadEnd.ProtoReflect.Descriptor instead.
 func (*ReadEnd) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{23}
+	return file_connector_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReadEnd) GetCursor() string {
@@ -2086,7 +2150,7 @@ type LookupRequest struct {
 
 func (x *LookupRequest) Reset() {
 	*x = LookupRequest{}
-	mi := &file_connector_proto_msgTypes[24]
+	mi := &file_connector_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +2162,7 @@ func (x *LookupRequest) String() string {
 func (*LookupRequest) ProtoMessage() {}
 
 func (x *LookupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[24]
+	mi := &file_connector_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +2175,7 @@ func (x *LookupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupRequest.ProtoReflect.Descriptor instead.
 func (*LookupRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{24}
+	return file_connector_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LookupRequest) GetHandle() string {
@@ -2145,7 +2209,7 @@ type Query struct {
 
 func (x *Query) Reset() {
 	*x = Query{}
-	mi := &file_connector_proto_msgTypes[25]
+	mi := &file_connector_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +2221,7 @@ func (x *Query) String() string {
 func (*Query) ProtoMessage() {}
 
 func (x *Query) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[25]
+	mi := &file_connector_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2234,7 @@ func (x *Query) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Query.ProtoReflect.Descriptor instead.
 func (*Query) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{25}
+	return file_connector_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Query) GetId() string {
@@ -2196,7 +2260,7 @@ type LookupResponse struct {
 
 func (x *LookupResponse) Reset() {
 	*x = LookupResponse{}
-	mi := &file_connector_proto_msgTypes[26]
+	mi := &file_connector_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2208,7 +2272,7 @@ func (x *LookupResponse) String() string {
 func (*LookupResponse) ProtoMessage() {}
 
 func (x *LookupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[26]
+	mi := &file_connector_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2285,7 @@ func (x *LookupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupResponse.ProtoReflect.Descriptor instead.
 func (*LookupResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{26}
+	return file_connector_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LookupResponse) GetResults() []*Hits {
@@ -2242,7 +2306,7 @@ type Hits struct {
 
 func (x *Hits) Reset() {
 	*x = Hits{}
-	mi := &file_connector_proto_msgTypes[27]
+	mi := &file_connector_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2318,7 @@ func (x *Hits) String() string {
 func (*Hits) ProtoMessage() {}
 
 func (x *Hits) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[27]
+	mi := &file_connector_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2331,7 @@ func (x *Hits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hits.ProtoReflect.Descriptor instead.
 func (*Hits) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{27}
+	return file_connector_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Hits) GetFound() []*Found {
@@ -2302,7 +2366,7 @@ type Found struct {
 
 func (x *Found) Reset() {
 	*x = Found{}
-	mi := &file_connector_proto_msgTypes[28]
+	mi := &file_connector_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2314,7 +2378,7 @@ func (x *Found) String() string {
 func (*Found) ProtoMessage() {}
 
 func (x *Found) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[28]
+	mi := &file_connector_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,7 +2391,7 @@ func (x *Found) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Found.ProtoReflect.Descriptor instead.
 func (*Found) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{28}
+	return file_connector_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Found) GetId() string {
@@ -2364,7 +2428,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_connector_proto_msgTypes[29]
+	mi := &file_connector_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2376,7 +2440,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[29]
+	mi := &file_connector_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2389,7 +2453,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{29}
+	return file_connector_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WriteRequest) GetMessage() isWriteRequest_Message {
@@ -2445,7 +2509,7 @@ type WriteStart struct {
 
 func (x *WriteStart) Reset() {
 	*x = WriteStart{}
-	mi := &file_connector_proto_msgTypes[30]
+	mi := &file_connector_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2521,7 @@ func (x *WriteStart) String() string {
 func (*WriteStart) ProtoMessage() {}
 
 func (x *WriteStart) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[30]
+	mi := &file_connector_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2534,7 @@ func (x *WriteStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStart.ProtoReflect.Descriptor instead.
 func (*WriteStart) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{30}
+	return file_connector_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WriteStart) GetHandle() string {
@@ -2514,7 +2578,7 @@ type WriteBatch struct {
 
 func (x *WriteBatch) Reset() {
 	*x = WriteBatch{}
-	mi := &file_connector_proto_msgTypes[31]
+	mi := &file_connector_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2526,7 +2590,7 @@ func (x *WriteBatch) String() string {
 func (*WriteBatch) ProtoMessage() {}
 
 func (x *WriteBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[31]
+	mi := &file_connector_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2603,7 @@ func (x *WriteBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteBatch.ProtoReflect.Descriptor instead.
 func (*WriteBatch) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{31}
+	return file_connector_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WriteBatch) GetSeq() uint64 {
@@ -2577,7 +2641,7 @@ type Op struct {
 
 func (x *Op) Reset() {
 	*x = Op{}
-	mi := &file_connector_proto_msgTypes[32]
+	mi := &file_connector_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2589,7 +2653,7 @@ func (x *Op) String() string {
 func (*Op) ProtoMessage() {}
 
 func (x *Op) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[32]
+	mi := &file_connector_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2602,7 +2666,7 @@ func (x *Op) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Op.ProtoReflect.Descriptor instead.
 func (*Op) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{32}
+	return file_connector_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Op) GetOperation() Operation {
@@ -2661,7 +2725,7 @@ type WriteResponse struct {
 
 func (x *WriteResponse) Reset() {
 	*x = WriteResponse{}
-	mi := &file_connector_proto_msgTypes[33]
+	mi := &file_connector_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2737,7 @@ func (x *WriteResponse) String() string {
 func (*WriteResponse) ProtoMessage() {}
 
 func (x *WriteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[33]
+	mi := &file_connector_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2750,7 @@ func (x *WriteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteResponse.ProtoReflect.Descriptor instead.
 func (*WriteResponse) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{33}
+	return file_connector_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WriteResponse) GetMessage() isWriteResponse_Message {
@@ -2756,7 +2820,7 @@ type WriteStarted struct {
 
 func (x *WriteStarted) Reset() {
 	*x = WriteStarted{}
-	mi := &file_connector_proto_msgTypes[34]
+	mi := &file_connector_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2768,7 +2832,7 @@ func (x *WriteStarted) String() string {
 func (*WriteStarted) ProtoMessage() {}
 
 func (x *WriteStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[34]
+	mi := &file_connector_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2781,7 +2845,7 @@ func (x *WriteStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteStarted.ProtoReflect.Descriptor instead.
 func (*WriteStarted) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{34}
+	return file_connector_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WriteStarted) GetPosition() string {
@@ -2802,7 +2866,7 @@ type WriteResults struct {
 
 func (x *WriteResults) Reset() {
 	*x = WriteResults{}
-	mi := &file_connector_proto_msgTypes[35]
+	mi := &file_connector_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2814,7 +2878,7 @@ func (x *WriteResults) String() string {
 func (*WriteResults) ProtoMessage() {}
 
 func (x *WriteResults) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[35]
+	mi := &file_connector_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2827,7 +2891,7 @@ func (x *WriteResults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteResults.ProtoReflect.Descriptor instead.
 func (*WriteResults) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{35}
+	return file_connector_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WriteResults) GetSeq() uint64 {
@@ -2863,7 +2927,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_connector_proto_msgTypes[36]
+	mi := &file_connector_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2875,7 +2939,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_proto_msgTypes[36]
+	mi := &file_connector_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2888,7 +2952,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_connector_proto_rawDescGZIP(), []int{36}
+	return file_connector_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Result) GetId() string {
@@ -2939,7 +3003,7 @@ const file_connector_proto_rawDesc = "" +
 	"\x06Access\x12 \n" +
 	"\venvironment\x18\x01 \x03(\tR\venvironment\x12\x14\n" +
 	"\x05hosts\x18\x02 \x03(\tR\x05hosts\x12\x14\n" +
-	"\x05files\x18\x03 \x03(\tR\x05files\"\xbb\x02\n" +
+	"\x05files\x18\x03 \x03(\tR\x05files\"\xf5\x02\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x04type\x18\x02 \x01(\x0e2!.kopru.connector.v1.AttributeTypeR\x04type\x12\x1a\n" +
@@ -2949,7 +3013,12 @@ const file_connector_proto_rawDesc = "" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x12\x18\n" +
 	"\aexample\x18\a \x01(\tR\aexample\x12\x16\n" +
 	"\x06values\x18\b \x03(\tR\x06values\x122\n" +
-	"\x04path\x18\t \x01(\x0e2\x1e.kopru.connector.v1.PathAccessR\x04path\"\xd4\x04\n" +
+	"\x04path\x18\t \x01(\x0e2\x1e.kopru.connector.v1.PathAccessR\x04path\x128\n" +
+	"\bdeclares\x18\n" +
+	" \x01(\v2\x1c.kopru.connector.v1.DeclaresR\bdeclares\"6\n" +
+	"\bDeclares\x12\x12\n" +
+	"\x04only\x18\x01 \x01(\bR\x04only\x12\x16\n" +
+	"\x06fields\x18\x02 \x01(\tR\x06fields\"\xd4\x04\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x121\n" +
@@ -3184,7 +3253,7 @@ func file_connector_proto_rawDescGZIP() []byte {
 }
 
 var file_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_connector_proto_goTypes = []any{
 	(PathAccess)(0),          // 0: kopru.connector.v1.PathAccess
 	(AttributeType)(0),       // 1: kopru.connector.v1.AttributeType
@@ -3196,101 +3265,103 @@ var file_connector_proto_goTypes = []any{
 	(*Manifest)(nil),         // 7: kopru.connector.v1.Manifest
 	(*Access)(nil),           // 8: kopru.connector.v1.Access
 	(*Attribute)(nil),        // 9: kopru.connector.v1.Attribute
-	(*Entity)(nil),           // 10: kopru.connector.v1.Entity
-	(*Field)(nil),            // 11: kopru.connector.v1.Field
-	(*ValidateRequest)(nil),  // 12: kopru.connector.v1.ValidateRequest
-	(*ValidateResponse)(nil), // 13: kopru.connector.v1.ValidateResponse
-	(*Problem)(nil),          // 14: kopru.connector.v1.Problem
-	(*OpenRequest)(nil),      // 15: kopru.connector.v1.OpenRequest
-	(*OpenResponse)(nil),     // 16: kopru.connector.v1.OpenResponse
-	(*CheckRequest)(nil),     // 17: kopru.connector.v1.CheckRequest
-	(*CheckResponse)(nil),    // 18: kopru.connector.v1.CheckResponse
-	(*CloseRequest)(nil),     // 19: kopru.connector.v1.CloseRequest
-	(*CloseResponse)(nil),    // 20: kopru.connector.v1.CloseResponse
-	(*Record)(nil),           // 21: kopru.connector.v1.Record
-	(*Failure)(nil),          // 22: kopru.connector.v1.Failure
-	(*Exchange)(nil),         // 23: kopru.connector.v1.Exchange
-	(*ReadRequest)(nil),      // 24: kopru.connector.v1.ReadRequest
-	(*ReadStart)(nil),        // 25: kopru.connector.v1.ReadStart
-	(*ReadResponse)(nil),     // 26: kopru.connector.v1.ReadResponse
-	(*Batch)(nil),            // 27: kopru.connector.v1.Batch
-	(*ReadEnd)(nil),          // 28: kopru.connector.v1.ReadEnd
-	(*LookupRequest)(nil),    // 29: kopru.connector.v1.LookupRequest
-	(*Query)(nil),            // 30: kopru.connector.v1.Query
-	(*LookupResponse)(nil),   // 31: kopru.connector.v1.LookupResponse
-	(*Hits)(nil),             // 32: kopru.connector.v1.Hits
-	(*Found)(nil),            // 33: kopru.connector.v1.Found
-	(*WriteRequest)(nil),     // 34: kopru.connector.v1.WriteRequest
-	(*WriteStart)(nil),       // 35: kopru.connector.v1.WriteStart
-	(*WriteBatch)(nil),       // 36: kopru.connector.v1.WriteBatch
-	(*Op)(nil),               // 37: kopru.connector.v1.Op
-	(*WriteResponse)(nil),    // 38: kopru.connector.v1.WriteResponse
-	(*WriteStarted)(nil),     // 39: kopru.connector.v1.WriteStarted
-	(*WriteResults)(nil),     // 40: kopru.connector.v1.WriteResults
-	(*Result)(nil),           // 41: kopru.connector.v1.Result
-	nil,                      // 42: kopru.connector.v1.Record.MetaEntry
+	(*Declares)(nil),         // 10: kopru.connector.v1.Declares
+	(*Entity)(nil),           // 11: kopru.connector.v1.Entity
+	(*Field)(nil),            // 12: kopru.connector.v1.Field
+	(*ValidateRequest)(nil),  // 13: kopru.connector.v1.ValidateRequest
+	(*ValidateResponse)(nil), // 14: kopru.connector.v1.ValidateResponse
+	(*Problem)(nil),          // 15: kopru.connector.v1.Problem
+	(*OpenRequest)(nil),      // 16: kopru.connector.v1.OpenRequest
+	(*OpenResponse)(nil),     // 17: kopru.connector.v1.OpenResponse
+	(*CheckRequest)(nil),     // 18: kopru.connector.v1.CheckRequest
+	(*CheckResponse)(nil),    // 19: kopru.connector.v1.CheckResponse
+	(*CloseRequest)(nil),     // 20: kopru.connector.v1.CloseRequest
+	(*CloseResponse)(nil),    // 21: kopru.connector.v1.CloseResponse
+	(*Record)(nil),           // 22: kopru.connector.v1.Record
+	(*Failure)(nil),          // 23: kopru.connector.v1.Failure
+	(*Exchange)(nil),         // 24: kopru.connector.v1.Exchange
+	(*ReadRequest)(nil),      // 25: kopru.connector.v1.ReadRequest
+	(*ReadStart)(nil),        // 26: kopru.connector.v1.ReadStart
+	(*ReadResponse)(nil),     // 27: kopru.connector.v1.ReadResponse
+	(*Batch)(nil),            // 28: kopru.connector.v1.Batch
+	(*ReadEnd)(nil),          // 29: kopru.connector.v1.ReadEnd
+	(*LookupRequest)(nil),    // 30: kopru.connector.v1.LookupRequest
+	(*Query)(nil),            // 31: kopru.connector.v1.Query
+	(*LookupResponse)(nil),   // 32: kopru.connector.v1.LookupResponse
+	(*Hits)(nil),             // 33: kopru.connector.v1.Hits
+	(*Found)(nil),            // 34: kopru.connector.v1.Found
+	(*WriteRequest)(nil),     // 35: kopru.connector.v1.WriteRequest
+	(*WriteStart)(nil),       // 36: kopru.connector.v1.WriteStart
+	(*WriteBatch)(nil),       // 37: kopru.connector.v1.WriteBatch
+	(*Op)(nil),               // 38: kopru.connector.v1.Op
+	(*WriteResponse)(nil),    // 39: kopru.connector.v1.WriteResponse
+	(*WriteStarted)(nil),     // 40: kopru.connector.v1.WriteStarted
+	(*WriteResults)(nil),     // 41: kopru.connector.v1.WriteResults
+	(*Result)(nil),           // 42: kopru.connector.v1.Result
+	nil,                      // 43: kopru.connector.v1.Record.MetaEntry
 }
 var file_connector_proto_depIdxs = []int32{
 	7,  // 0: kopru.connector.v1.DescribeResponse.manifest:type_name -> kopru.connector.v1.Manifest
 	9,  // 1: kopru.connector.v1.Manifest.config:type_name -> kopru.connector.v1.Attribute
-	10, // 2: kopru.connector.v1.Manifest.entities:type_name -> kopru.connector.v1.Entity
+	11, // 2: kopru.connector.v1.Manifest.entities:type_name -> kopru.connector.v1.Entity
 	8,  // 3: kopru.connector.v1.Manifest.access:type_name -> kopru.connector.v1.Access
 	1,  // 4: kopru.connector.v1.Attribute.type:type_name -> kopru.connector.v1.AttributeType
 	0,  // 5: kopru.connector.v1.Attribute.path:type_name -> kopru.connector.v1.PathAccess
-	11, // 6: kopru.connector.v1.Entity.fields:type_name -> kopru.connector.v1.Field
-	9,  // 7: kopru.connector.v1.Entity.source_options:type_name -> kopru.connector.v1.Attribute
-	9,  // 8: kopru.connector.v1.Entity.sink_options:type_name -> kopru.connector.v1.Attribute
-	2,  // 9: kopru.connector.v1.Field.type:type_name -> kopru.connector.v1.FieldType
-	11, // 10: kopru.connector.v1.Field.fields:type_name -> kopru.connector.v1.Field
-	2,  // 11: kopru.connector.v1.Field.items:type_name -> kopru.connector.v1.FieldType
-	14, // 12: kopru.connector.v1.ValidateResponse.problems:type_name -> kopru.connector.v1.Problem
-	22, // 13: kopru.connector.v1.OpenResponse.failure:type_name -> kopru.connector.v1.Failure
-	14, // 14: kopru.connector.v1.CheckResponse.problems:type_name -> kopru.connector.v1.Problem
-	3,  // 15: kopru.connector.v1.Record.operation:type_name -> kopru.connector.v1.Operation
-	42, // 16: kopru.connector.v1.Record.meta:type_name -> kopru.connector.v1.Record.MetaEntry
-	22, // 17: kopru.connector.v1.Record.failure:type_name -> kopru.connector.v1.Failure
-	4,  // 18: kopru.connector.v1.Failure.class:type_name -> kopru.connector.v1.FailureClass
-	25, // 19: kopru.connector.v1.ReadRequest.start:type_name -> kopru.connector.v1.ReadStart
-	27, // 20: kopru.connector.v1.ReadResponse.batch:type_name -> kopru.connector.v1.Batch
-	28, // 21: kopru.connector.v1.ReadResponse.end:type_name -> kopru.connector.v1.ReadEnd
-	22, // 22: kopru.connector.v1.ReadResponse.failure:type_name -> kopru.connector.v1.Failure
-	21, // 23: kopru.connector.v1.Batch.records:type_name -> kopru.connector.v1.Record
-	30, // 24: kopru.connector.v1.LookupRequest.queries:type_name -> kopru.connector.v1.Query
-	32, // 25: kopru.connector.v1.LookupResponse.results:type_name -> kopru.connector.v1.Hits
-	33, // 26: kopru.connector.v1.Hits.found:type_name -> kopru.connector.v1.Found
-	22, // 27: kopru.connector.v1.Hits.failure:type_name -> kopru.connector.v1.Failure
-	23, // 28: kopru.connector.v1.Hits.exchanges:type_name -> kopru.connector.v1.Exchange
-	35, // 29: kopru.connector.v1.WriteRequest.start:type_name -> kopru.connector.v1.WriteStart
-	36, // 30: kopru.connector.v1.WriteRequest.batch:type_name -> kopru.connector.v1.WriteBatch
-	37, // 31: kopru.connector.v1.WriteBatch.ops:type_name -> kopru.connector.v1.Op
-	3,  // 32: kopru.connector.v1.Op.operation:type_name -> kopru.connector.v1.Operation
-	39, // 33: kopru.connector.v1.WriteResponse.started:type_name -> kopru.connector.v1.WriteStarted
-	40, // 34: kopru.connector.v1.WriteResponse.results:type_name -> kopru.connector.v1.WriteResults
-	22, // 35: kopru.connector.v1.WriteResponse.failure:type_name -> kopru.connector.v1.Failure
-	41, // 36: kopru.connector.v1.WriteResults.results:type_name -> kopru.connector.v1.Result
-	22, // 37: kopru.connector.v1.Result.failure:type_name -> kopru.connector.v1.Failure
-	23, // 38: kopru.connector.v1.Result.exchanges:type_name -> kopru.connector.v1.Exchange
-	5,  // 39: kopru.connector.v1.Connector.Describe:input_type -> kopru.connector.v1.DescribeRequest
-	12, // 40: kopru.connector.v1.Connector.Validate:input_type -> kopru.connector.v1.ValidateRequest
-	15, // 41: kopru.connector.v1.Connector.Open:input_type -> kopru.connector.v1.OpenRequest
-	17, // 42: kopru.connector.v1.Connector.Check:input_type -> kopru.connector.v1.CheckRequest
-	19, // 43: kopru.connector.v1.Connector.Close:input_type -> kopru.connector.v1.CloseRequest
-	24, // 44: kopru.connector.v1.Connector.Read:input_type -> kopru.connector.v1.ReadRequest
-	29, // 45: kopru.connector.v1.Connector.Lookup:input_type -> kopru.connector.v1.LookupRequest
-	34, // 46: kopru.connector.v1.Connector.Write:input_type -> kopru.connector.v1.WriteRequest
-	6,  // 47: kopru.connector.v1.Connector.Describe:output_type -> kopru.connector.v1.DescribeResponse
-	13, // 48: kopru.connector.v1.Connector.Validate:output_type -> kopru.connector.v1.ValidateResponse
-	16, // 49: kopru.connector.v1.Connector.Open:output_type -> kopru.connector.v1.OpenResponse
-	18, // 50: kopru.connector.v1.Connector.Check:output_type -> kopru.connector.v1.CheckResponse
-	20, // 51: kopru.connector.v1.Connector.Close:output_type -> kopru.connector.v1.CloseResponse
-	26, // 52: kopru.connector.v1.Connector.Read:output_type -> kopru.connector.v1.ReadResponse
-	31, // 53: kopru.connector.v1.Connector.Lookup:output_type -> kopru.connector.v1.LookupResponse
-	38, // 54: kopru.connector.v1.Connector.Write:output_type -> kopru.connector.v1.WriteResponse
-	47, // [47:55] is the sub-list for method output_type
-	39, // [39:47] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	10, // 6: kopru.connector.v1.Attribute.declares:type_name -> kopru.connector.v1.Declares
+	12, // 7: kopru.connector.v1.Entity.fields:type_name -> kopru.connector.v1.Field
+	9,  // 8: kopru.connector.v1.Entity.source_options:type_name -> kopru.connector.v1.Attribute
+	9,  // 9: kopru.connector.v1.Entity.sink_options:type_name -> kopru.connector.v1.Attribute
+	2,  // 10: kopru.connector.v1.Field.type:type_name -> kopru.connector.v1.FieldType
+	12, // 11: kopru.connector.v1.Field.fields:type_name -> kopru.connector.v1.Field
+	2,  // 12: kopru.connector.v1.Field.items:type_name -> kopru.connector.v1.FieldType
+	15, // 13: kopru.connector.v1.ValidateResponse.problems:type_name -> kopru.connector.v1.Problem
+	23, // 14: kopru.connector.v1.OpenResponse.failure:type_name -> kopru.connector.v1.Failure
+	15, // 15: kopru.connector.v1.CheckResponse.problems:type_name -> kopru.connector.v1.Problem
+	3,  // 16: kopru.connector.v1.Record.operation:type_name -> kopru.connector.v1.Operation
+	43, // 17: kopru.connector.v1.Record.meta:type_name -> kopru.connector.v1.Record.MetaEntry
+	23, // 18: kopru.connector.v1.Record.failure:type_name -> kopru.connector.v1.Failure
+	4,  // 19: kopru.connector.v1.Failure.class:type_name -> kopru.connector.v1.FailureClass
+	26, // 20: kopru.connector.v1.ReadRequest.start:type_name -> kopru.connector.v1.ReadStart
+	28, // 21: kopru.connector.v1.ReadResponse.batch:type_name -> kopru.connector.v1.Batch
+	29, // 22: kopru.connector.v1.ReadResponse.end:type_name -> kopru.connector.v1.ReadEnd
+	23, // 23: kopru.connector.v1.ReadResponse.failure:type_name -> kopru.connector.v1.Failure
+	22, // 24: kopru.connector.v1.Batch.records:type_name -> kopru.connector.v1.Record
+	31, // 25: kopru.connector.v1.LookupRequest.queries:type_name -> kopru.connector.v1.Query
+	33, // 26: kopru.connector.v1.LookupResponse.results:type_name -> kopru.connector.v1.Hits
+	34, // 27: kopru.connector.v1.Hits.found:type_name -> kopru.connector.v1.Found
+	23, // 28: kopru.connector.v1.Hits.failure:type_name -> kopru.connector.v1.Failure
+	24, // 29: kopru.connector.v1.Hits.exchanges:type_name -> kopru.connector.v1.Exchange
+	36, // 30: kopru.connector.v1.WriteRequest.start:type_name -> kopru.connector.v1.WriteStart
+	37, // 31: kopru.connector.v1.WriteRequest.batch:type_name -> kopru.connector.v1.WriteBatch
+	38, // 32: kopru.connector.v1.WriteBatch.ops:type_name -> kopru.connector.v1.Op
+	3,  // 33: kopru.connector.v1.Op.operation:type_name -> kopru.connector.v1.Operation
+	40, // 34: kopru.connector.v1.WriteResponse.started:type_name -> kopru.connector.v1.WriteStarted
+	41, // 35: kopru.connector.v1.WriteResponse.results:type_name -> kopru.connector.v1.WriteResults
+	23, // 36: kopru.connector.v1.WriteResponse.failure:type_name -> kopru.connector.v1.Failure
+	42, // 37: kopru.connector.v1.WriteResults.results:type_name -> kopru.connector.v1.Result
+	23, // 38: kopru.connector.v1.Result.failure:type_name -> kopru.connector.v1.Failure
+	24, // 39: kopru.connector.v1.Result.exchanges:type_name -> kopru.connector.v1.Exchange
+	5,  // 40: kopru.connector.v1.Connector.Describe:input_type -> kopru.connector.v1.DescribeRequest
+	13, // 41: kopru.connector.v1.Connector.Validate:input_type -> kopru.connector.v1.ValidateRequest
+	16, // 42: kopru.connector.v1.Connector.Open:input_type -> kopru.connector.v1.OpenRequest
+	18, // 43: kopru.connector.v1.Connector.Check:input_type -> kopru.connector.v1.CheckRequest
+	20, // 44: kopru.connector.v1.Connector.Close:input_type -> kopru.connector.v1.CloseRequest
+	25, // 45: kopru.connector.v1.Connector.Read:input_type -> kopru.connector.v1.ReadRequest
+	30, // 46: kopru.connector.v1.Connector.Lookup:input_type -> kopru.connector.v1.LookupRequest
+	35, // 47: kopru.connector.v1.Connector.Write:input_type -> kopru.connector.v1.WriteRequest
+	6,  // 48: kopru.connector.v1.Connector.Describe:output_type -> kopru.connector.v1.DescribeResponse
+	14, // 49: kopru.connector.v1.Connector.Validate:output_type -> kopru.connector.v1.ValidateResponse
+	17, // 50: kopru.connector.v1.Connector.Open:output_type -> kopru.connector.v1.OpenResponse
+	19, // 51: kopru.connector.v1.Connector.Check:output_type -> kopru.connector.v1.CheckResponse
+	21, // 52: kopru.connector.v1.Connector.Close:output_type -> kopru.connector.v1.CloseResponse
+	27, // 53: kopru.connector.v1.Connector.Read:output_type -> kopru.connector.v1.ReadResponse
+	32, // 54: kopru.connector.v1.Connector.Lookup:output_type -> kopru.connector.v1.LookupResponse
+	39, // 55: kopru.connector.v1.Connector.Write:output_type -> kopru.connector.v1.WriteResponse
+	48, // [48:56] is the sub-list for method output_type
+	40, // [40:48] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_connector_proto_init() }
@@ -3298,21 +3369,21 @@ func file_connector_proto_init() {
 	if File_connector_proto != nil {
 		return
 	}
-	file_connector_proto_msgTypes[19].OneofWrappers = []any{
+	file_connector_proto_msgTypes[20].OneofWrappers = []any{
 		(*ReadRequest_Start)(nil),
 		(*ReadRequest_Credit)(nil),
 		(*ReadRequest_Committed)(nil),
 	}
-	file_connector_proto_msgTypes[21].OneofWrappers = []any{
+	file_connector_proto_msgTypes[22].OneofWrappers = []any{
 		(*ReadResponse_Batch)(nil),
 		(*ReadResponse_End)(nil),
 		(*ReadResponse_Failure)(nil),
 	}
-	file_connector_proto_msgTypes[29].OneofWrappers = []any{
+	file_connector_proto_msgTypes[30].OneofWrappers = []any{
 		(*WriteRequest_Start)(nil),
 		(*WriteRequest_Batch)(nil),
 	}
-	file_connector_proto_msgTypes[33].OneofWrappers = []any{
+	file_connector_proto_msgTypes[34].OneofWrappers = []any{
 		(*WriteResponse_Started)(nil),
 		(*WriteResponse_Results)(nil),
 		(*WriteResponse_Failure)(nil),
@@ -3323,7 +3394,7 @@ func file_connector_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_connector_proto_rawDesc), len(file_connector_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   38,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

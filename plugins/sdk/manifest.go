@@ -54,6 +54,14 @@ func WithDefault(a *protocol.Attribute, value any) *protocol.Attribute {
 	return a
 }
 
+// DeclaresEntities says that a setting names entities of its connection, shaped like the one named "*": by the keys of a
+// map, or the texts of a list. Only = there are no others. Fields is where, in each object of a map, the types of its
+// fields stand; "" = nowhere.
+func DeclaresEntities(a *protocol.Attribute, only bool, fields string) *protocol.Attribute {
+	a.Declares = &protocol.Declares{Only: only, Fields: fields}
+	return a
+}
+
 // Field describes a field of an entity. Its References and Values can be set on what it returns.
 func Field(name string, t protocol.FieldType, description string, flags Flag) *protocol.Field {
 	return &protocol.Field{

@@ -65,7 +65,7 @@ func attributes() []*protocol.Attribute {
 		sdk.Attribute("path", text, "The file of an SQLite database. It must be there.", sdk.WritePath),
 		encrypted,
 		sdk.Attribute("ca", text, "A file with the certificates (PEM) that the server's is verified by, instead of the system's.", sdk.ReadPath),
-		zone, queries, keys,
+		zone, sdk.DeclaresEntities(queries, false, ""), sdk.DeclaresEntities(keys, false, ""),
 	}
 }
 

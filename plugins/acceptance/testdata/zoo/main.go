@@ -62,6 +62,8 @@ func (zoo) Manifest() *protocol.Manifest {
 		m.Entities[0].Description = ""
 	case "incoherent":
 		m.Entities[0].IdField = "number"
+	case "misdeclared":
+		sdk.DeclaresEntities(m.Config[0], true, "")
 	}
 	return m
 }
