@@ -112,13 +112,16 @@ type room struct {
 	tail   *tail
 	till   till
 	writes chan struct{} // one change of the settings at a time
+	limits limits
 
 	provider *provider
 }
 
 // New returns the dashboard's handler.
-func New(e Engine) (http.Handler, error) {
-	r := &room{Engine: e, now: time.Now, writes: make(chan struct{}, 1)}
+func New(e Engine) (http.Handler, error) { return newWithin(e, usual) }
+
+func newWithin(e Engine, l limits) (http.Handler, error) {
+	r := &room{Engine: e, now: time.Now, writes: make(chan struct{}, 1), limits: l}
 	r.gate = newGate(e.Store, r.now, func() pipelines.Engine { return e.Definition().Project.Engine })
 	r.provider = newProvider(r.now)
 	r.tail = newTail(e.Store)
@@ -140,15 +143,26 @@ type Listen struct {
 	Insist          bool // an address that is taken is an error; otherwise another one is sought
 }
 
-// mostConnections leaves the engine its own, however many browsers there are, or somebody opens to do harm.
-const mostConnections = 500
+// limits keep slow or hostile visitors from taking the engine's means.
+type limits struct {
+	header, read time.Duration // for a request to come in
+	idle         time.Duration // between requests
+	write        time.Duration // for a line of news, after which whoever does not read is gone
+	connections  int           // leaves the engine its own, however many browsers there are
+}
+
+var usual = limits{header: 10 * time.Second, read: time.Minute, idle: 2 * time.Minute, write: 20 * time.Second, connections: 500}
 
 // Serve serves the dashboard until ctx ends. It says where through told, once it can be reached.
 func Serve(ctx context.Context, e Engine, l Listen, told func(url string)) error {
+	return serveWithin(ctx, e, l, told, usual)
+}
+
+func serveWithin(ctx context.Context, e Engine, l Listen, told func(url string), within limits) error {
 	if err := mayListen(ctx, e, l.Address); err != nil {
 		return err
 	}
-	handler, err := New(e)
+	handler, err := newWithin(e, within)
 	if err != nil {
 		return err
 	}
@@ -160,11 +174,11 @@ func Serve(ctx context.Context, e Engine, l Listen, told func(url string)) error
 	if err != nil {
 		return fmt.Errorf("the dashboard can't be served at %s: %w", l.Address, err)
 	}
-	listener = netutil.LimitListener(listener, mostConnections)
+	listener = netutil.LimitListener(listener, within.connections)
 	ending, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: handler, ReadHeaderTimeout: within.header, ReadTimeout: within.read, IdleTimeout: within.idle, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return ending },
 		ErrorLog:    slog.NewLogLogger(e.Log.Handler(), slog.LevelDebug),
 	}

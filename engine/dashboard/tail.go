@@ -14,7 +14,6 @@ const (
 	mostWatchers = 200              // on this node
 	watchersEach = 20               // of one person or token
 	watchedFor   = 30 * time.Minute // then a browser asks again, and is let in or not
-	writeTime    = 20 * time.Second // for a line, after which whoever does not read is gone
 )
 
 // tailInterval is how often the state is looked at while somebody watches.
@@ -118,7 +117,7 @@ func (r *room) events(w http.ResponseWriter, req *http.Request) {
 			line = "event: changed\ndata: \n\n"
 		case <-alive.C:
 		}
-		if err := control.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		if err := control.SetWriteDeadline(time.Now().Add(r.limits.write)); err != nil {
 			return
 		}
 		if _, err := fmt.Fprint(w, line); err != nil {
