@@ -54,11 +54,8 @@ func (c confinement) apply(home string) error {
 	}
 	rules := []landlock.Rule{
 		landlock.RWDirs(c.Write...).WithRefer().IgnoreIfMissing(),
-		landlock.RWDirs(os.TempDir()).WithRefer().IgnoreIfMissing(),
+		landlock.RWDirs(os.TempDir()).WithRefer(), // the process's own, with its socket
 		landlock.RWFiles("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty").IgnoreIfMissing(),
-	}
-	if dir := os.Getenv("PLUGIN_UNIX_SOCKET_DIR"); dir != "" {
-		rules = append(rules, landlock.RWDirs(dir).WithRefer())
 	}
 	for _, path := range append(needed(home), c.Read...) {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {

@@ -53,8 +53,11 @@ func TestConfined(t *testing.T) {
 	}
 	t.Setenv("NOSY_ASKED", "asked")
 	t.Setenv("NOSY_OTHER", "other")
-	// Not in the temporary folder, which everybody may write to: this code may itself stand in the machine's.
-	t.Setenv("TMPDIR", t.TempDir())
+	machines := t.TempDir() // temporary folder, where others keep what is theirs
+	t.Setenv("TMPDIR", machines)
+	if err := os.WriteFile(filepath.Join(machines, "theirs.txt"), []byte("text"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	dir, err := os.MkdirTemp(".", "confined-")
 	if err == nil {
 		dir, err = filepath.Abs(dir)
@@ -85,6 +88,10 @@ func TestConfined(t *testing.T) {
 	h, _ := newTestHost(t, func(o *Options) { o.Launcher = []string{self} })
 	config := map[string]any{"folder": filepath.Join(dir, "mine"), "file": filepath.Join(dir, "read.txt")}
 	c := connect(t, h, "nosy", config)
+	own, err := answer(t.Context(), c, "env", "TMPDIR")
+	if err != nil || filepath.Dir(own) != machines {
+		t.Errorf("its temporary folder is %q, %v", own, err)
+	}
 	for _, tt := range []struct{ do, with, want string }{
 		{"read", dir + "/read.txt", "text"},
 		{"read", dir + "/yours/secret.txt", "!"},
@@ -94,6 +101,10 @@ func TestConfined(t *testing.T) {
 		{"rename", dir + "/mine/new.txt", ""},
 		{"write", dir + "/read.txt", "!"},
 		{"write", dir + "/yours/new.txt", "!"},
+		{"read", machines + "/theirs.txt", "!"},
+		{"write", machines + "/new.txt", "!"},
+		{"write", own + "/new.txt", ""},
+		{"read", own + "/new.txt", "nosy"},
 		{"dial", listener.Addr().String(), "!"},
 		{"env", "NOSY_ASKED", "asked"},
 		{"env", "NOSY_OTHER", ""},
@@ -119,6 +130,13 @@ func TestConfined(t *testing.T) {
 	}
 	if got, err := answer(t.Context(), other, "read", dir+"/yours/secret.txt"); err != nil || got != "text" {
 		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := answer(t.Context(), other, "read", own+"/new.txt"); err == nil {
+		t.Errorf("it reads another's temporary file: %q", got)
+	}
+	h.Close()
+	if left, err := filepath.Glob(machines + "/*"); err != nil || len(left) != 1 {
+		t.Errorf("after the end there are %v, %v", left, err)
 	}
 }
 

@@ -30,8 +30,8 @@ const (
 // passedOn are the only variables of the engine's environment that a connector sees; settings come by protocol.
 func passedOn() []string {
 	return []string{
-		"PATH", "TZ", "TMPDIR", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "NO_PROXY",
-		"SystemRoot", "TEMP", // what Windows needs to open a socket and to have a temporary folder
+		"PATH", "TZ", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "NO_PROXY",
+		"SystemRoot", // what Windows needs to open a socket
 	}
 }
 
@@ -85,8 +85,8 @@ func (c *connector) launch(ctx context.Context, stdio bool) (*process, error) {
 		SyncStderr:       c.lines(),
 		SyncStdout:       c.lines(),
 		GRPCDialOptions:  protocol.DialOptions(),
-		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			child, err := newChild(c.command(append(spec.Env, envClientCert+"="+certificate), stdio), !stdio, c.handedOver(stdio))
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, folder string) (runner.Runner, error) {
+			child, err := newChild(c.command(append(spec.Env, envClientCert+"="+certificate), folder, stdio), !stdio, c.handedOver(stdio))
 			if err != nil {
 				return nil, err
 			}
@@ -138,8 +138,9 @@ func (c *connector) launchError(ctx context.Context, p *process, err error) erro
 	return fail(transient, "connector.start", "the connector %s (%s) did not start: %s%s", c.name, c.path, why, c.lastWords())
 }
 
-// command is how the connector is started. go-plugin's variables are in env.
-func (c *connector) command(env []string, stdio bool) *exec.Cmd {
+// command is how the connector is started. go-plugin's variables are in env. Folder is the process's own, for its socket
+// and its temporary files; go-plugin made it and removes it when the process has ended.
+func (c *connector) command(env []string, folder string, stdio bool) *exec.Cmd {
 	line := append(c.launcher(), c.path)
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Dir = c.host.options.WorkDir
@@ -148,6 +149,9 @@ func (c *connector) command(env []string, stdio bool) *exec.Cmd {
 		if v, ok := c.host.options.Env(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
+	}
+	for _, name := range []string{"TMPDIR", "TEMP", "TMP"} {
+		cmd.Env = append(cmd.Env, name+"="+folder)
 	}
 	cmd.Env = append(cmd.Env, c.confined().Limits.environment()...)
 	cmd.Env = append(cmd.Env, protocol.EnvLogLevel+"="+c.level())

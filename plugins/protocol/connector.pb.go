@@ -428,8 +428,8 @@ type Manifest struct {
 	// The connector uses the engine's own standard input and output (file "-"). The host then hands over the
 	// real standard output as the file whose number is in KOPRU_STDOUT_FD.
 	Stdio bool `protobuf:"varint,7,opt,name=stdio,proto3" json:"stdio,omitempty"`
-	// What the process needs of its machine beside its own program, temporary files and the paths in its settings. The
-	// host lets it have no more, where the platform can enforce that. Absent: no files, and any host.
+	// What the process needs of its machine beside its own program, a folder for its temporary files (TMPDIR) and the paths
+	// in its settings. The host lets it have no more, where the platform can enforce that. Absent: no files, and any host.
 	Access        *Access `protobuf:"bytes,8,opt,name=access,proto3" json:"access,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
