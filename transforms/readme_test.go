@@ -2,6 +2,7 @@ package transforms_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"github.com/kopru-io/kopru/pipelines"
 	"github.com/kopru-io/kopru/plugins/record"
 	"github.com/kopru-io/kopru/transforms"
+	"github.com/kopru-io/kopru/transforms/std"
 )
 
 var (
@@ -25,6 +27,18 @@ func TestReadme(t *testing.T) {
 	guide, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range std.Functions() {
+		if f.Doc == "" {
+			t.Errorf("%s has no documentation", f.Signature)
+		}
+	}
+	if current := marked.ReplaceAllString(string(guide), "${1}"+strings.ReplaceAll(reference(), "$", "$$")+"${2}"); current != string(guide) {
+		if os.Getenv("UPDATE") == "" {
+			t.Errorf("the reference is not that of the code; UPDATE=1 go test writes it:\n%s", cmp.Diff(string(guide), current))
+		} else if err := os.WriteFile("README.md", []byte(current), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	dir, blocks := t.TempDir(), fence.FindAllStringSubmatch(string(guide), -1)
 	for _, b := range blocks {
@@ -62,6 +76,31 @@ func TestReadme(t *testing.T) {
 	if ran < 10 {
 		t.Errorf("only %d records were run; is the guide still written as this test reads it?", ran)
 	}
+}
+
+var marked = regexp.MustCompile(`(?s)(<!-- library: [^\n]*-->\n).*?(<!-- end -->\n)`)
+
+// reference are tables of what the library offers, a topic each.
+func reference() string {
+	var out strings.Builder
+	topic, of := "", ""
+	cell := strings.NewReplacer("|", "\\|")
+	for _, f := range std.Functions() {
+		if f.Topic != topic || f.Of != of {
+			title := strings.ToUpper(f.Topic[:1]) + f.Topic[1:]
+			if f.Of != "" {
+				title += ": methods of `" + f.Of + "`"
+			}
+			fmt.Fprintf(&out, "\n**%s**\n\n| | what it does | example |\n|---|---|---|\n", title)
+			topic, of = f.Topic, f.Of
+		}
+		var examples []string
+		for _, e := range f.Examples {
+			examples = append(examples, fmt.Sprintf("`%s` → `%s`", cell.Replace(e.Expression), cell.Replace(e.Result)))
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", cell.Replace(f.Signature), cell.Replace(f.Doc), strings.Join(examples, "<br>"))
+	}
+	return out.String() + "\n"
 }
 
 func loadScript(dir, name string) (*transforms.Program, any) {

@@ -12,23 +12,35 @@ export type Amount = number | Decimal;
  * The operators + - * / < > throw on a Decimal, since they would silently compute in binary.
  */
 export interface Decimal {
+  /** The sum. */
   plus(x: Numeric): Decimal;
+  /** The difference. */
   minus(x: Numeric): Decimal;
+  /** The product, with all its digits. */
   times(x: Numeric): Decimal;
   /** Divides and rounds to so many digits behind the point, half away from zero. */
   div(x: Numeric, digits: number): Decimal;
   /** Rounds to so many digits behind the point, half away from zero: 2.345 becomes 2.35, -2.345 becomes -2.35. */
   round(digits: number): Decimal;
+  /** With the other sign. */
   neg(): Decimal;
+  /** Without its sign. */
   abs(): Decimal;
   /** -1, 0 or 1: smaller than, equal to or larger than x. 1.50 equals 1.5. */
   cmp(x: Numeric): number;
+  /** Whether it equals x. */
   eq(x: Numeric): boolean;
+  /** Whether it is less than x. */
   lt(x: Numeric): boolean;
+  /** Whether it is at most x. */
   lte(x: Numeric): boolean;
+  /** Whether it is more than x. */
   gt(x: Numeric): boolean;
+  /** Whether it is at least x. */
   gte(x: Numeric): boolean;
+  /** Whether it is 0. */
   isZero(): boolean;
+  /** Whether it is below 0. */
   isNegative(): boolean;
   /** All digits, no exponent. */
   toString(): string;

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -67,6 +68,59 @@ func declared(source string) []string {
 		out = append(out, comment+head)
 	}
 	return out
+}
+
+// Function is what the documentation says of a function, or of a method of a type.
+type Function struct {
+	Topic     string // "money"
+	Of        string // the type that it is a method of, "" = none
+	Signature string // "roundMoney(amount: Numeric, digits?: number): Decimal"
+	Doc       string
+	Examples  []Example
+}
+
+var topics = map[string]string{
+	"decimal": "exact numbers", "money": "money", "vat": "VAT numbers", "sku": "SKUs", "ean": "article numbers", "text": "text and names",
+	"address": "addresses", "country": "countries", "phone": "telephone numbers", "reject": "a way out, for functions that have no `ctx`",
+	"testing": "in tests, from `kopru/test`",
+}
+
+var (
+	method    = regexp.MustCompile(`(?m)^((?:  /\*\* .* \*/\n)?)  (\w+\(.*);$`)
+	signature = regexp.MustCompile(`(?m)^export (?:function|const) ((\w+)[^\n]*);$`)
+	owner     = regexp.MustCompile(`(?m)^export interface (\w+) \{$`)
+	margin    = regexp.MustCompile(`(?m)^ *(?:/\*\*|\*/|\*) ?| ?\*/$`)
+)
+
+// Functions lists what the library offers, and what tests of scripts have, in the order of the documentation.
+func Functions() []Function {
+	var out []Function
+	for _, source := range append(slices.Clone(sources), "testing") {
+		var methods []Function
+		for _, d := range declared(source) {
+			at := strings.Index(d, "*/\n") + len("*/\n")
+			if m := owner.FindStringSubmatch(d); m != nil && topics[source] != "" {
+				for _, inner := range method.FindAllStringSubmatch(d[at:], -1) {
+					methods = append(methods, Function{Topic: topics[source], Of: m[1], Signature: inner[2], Doc: prose(inner[1])})
+				}
+			}
+			if m := signature.FindStringSubmatch(d); m != nil {
+				f := Function{Topic: topics[source], Signature: m[1], Doc: prose(d[:at])}
+				for _, e := range example.FindAllStringSubmatch(d[:at], -1) {
+					f.Examples = append(f.Examples, Example{e[1], e[2]})
+				}
+				out = append(out, f)
+			}
+		}
+		out = append(out, methods...)
+	}
+	return out
+}
+
+// prose is a comment without its margin and its examples, in one line.
+func prose(comment string) string {
+	text, _, _ := strings.Cut(margin.ReplaceAllString(comment, ""), "@example")
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // Example is a line of the documentation: an expression and what it gives.
