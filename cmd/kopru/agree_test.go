@@ -271,11 +271,19 @@ func (a *agreement) orders() {
 	booked := a.bookings()
 	for _, o := range a.Orders {
 		mine, credit := booked[o.ID], booked[o.ID+"-C"]
+		back := booked[o.ID+"-R"] // in an exchange that is invoiced
 		delete(booked, o.ID)
 		delete(booked, o.ID+"-C")
+		delete(booked, o.ID+"-R")
 		letters := []string{"orders/" + o.ID}
 		due := !o.Cancelled && o.Type != "ORDER-TYPE-TABLE-ORDER" && !strings.HasPrefix(o.Ext, "SO/")
 		switch {
+		case o.Cancelled && len(back) > 0:
+			a.say(letters, "the cancelled exchange %s still stands in the books: %s", o.ID, names(mine, back))
+		case (len(back) > 0) != (due && len(mine) > 0 && o.Kind == "exchange" && a.Forms[o.Category] == "invoiced_order") || len(back) > 1:
+			a.say(letters, "of the %s order %s this came back: %s", o.Kind, o.ID, names(back))
+		case len(back) > 0 && len(mine) == 1:
+			a.exchanged(o, mine[0], back[0], letters)
 		case o.Cancelled && len(mine)+len(credit) > 0:
 			left := new(big.Rat)
 			for _, g := range append(mine, credit...) {
@@ -293,21 +301,7 @@ func (a *agreement) orders() {
 			a.say(letters, "the %s order %s is booked %d times: %s", o.Kind, o.ID, len(mine), names(mine, credit))
 		case due:
 			g := mine[0]
-			if g.total.Cmp(rat(o.Total)) != 0 {
-				a.say(letters, "the %s order %s is %s in the till, %s in %s", o.Kind, o.ID, o.Total, g.total.FloatString(2), g.name)
-			}
-			for rate := range union(o.Vat, g.net) {
-				net, want := g.net[rate], rat(o.Vat[rate].Excl)
-				if net == nil {
-					net = new(big.Rat)
-				}
-				tax := round(new(big.Rat).Mul(net, new(big.Rat).Quo(rat(rate), rat("100"))), 2)
-				off := tax.Sub(tax, rat(o.Vat[rate].Vat))
-				if net.Cmp(want) != 0 || off.Abs(off).Cmp(rat("0.01")) > 0 {
-					a.say(letters, "the %s order %s has %s + %s VAT at %s %% in the till, %s net in %s",
-						o.Kind, o.ID, o.Vat[rate].Excl, o.Vat[rate].Vat, rate, net.FloatString(2), g.name)
-				}
-			}
+			a.amounts(o, g, "0", letters)
 			if form := a.Forms[o.Category]; form == "invoiced_order" {
 				a.invoiced(o, g, letters)
 			} else if (form == "invoice") != (g.owed != nil) {
@@ -326,10 +320,63 @@ func (a *agreement) orders() {
 	}
 }
 
+// amounts: an order is booked at its total and at its net amounts by VAT rate, which may be off by so much.
+func (a *agreement) amounts(o saleInTill, g *booking, off string, letters []string) {
+	if g.total.Cmp(rat(o.Total)) != 0 {
+		a.say(letters, "the %s order %s is %s in the till, %s in %s", o.Kind, o.ID, o.Total, g.total.FloatString(2), g.name)
+	}
+	for rate := range union(o.Vat, g.net) {
+		net, want := g.net[rate], rat(o.Vat[rate].Excl)
+		if net == nil {
+			net = new(big.Rat)
+		}
+		tax := round(new(big.Rat).Mul(net, new(big.Rat).Quo(rat(rate), rat("100"))), 2)
+		tax.Sub(tax, rat(o.Vat[rate].Vat))
+		if want.Sub(net, want); want.Abs(want).Cmp(rat(off)) > 0 || tax.Abs(tax).Cmp(rat("0.01")) > 0 {
+			a.say(letters, "the %s order %s has %s + %s VAT at %s %% in the till, %s net in %s",
+				o.Kind, o.ID, o.Vat[rate].Excl, o.Vat[rate].Vat, rate, net.FloatString(2), g.name)
+		}
+	}
+}
+
+// exchanged: what was taken and what came back are invoiced and credited at their totals, and come to the order's. Each is
+// net by itself, so that of both the net amounts may be off by a cent.
+func (a *agreement) exchanged(o saleInTill, taken, back *booking, letters []string) {
+	both := &booking{name: names([]*booking{taken, back}), total: new(big.Rat).Add(taken.total, back.total), net: map[string]*big.Rat{}}
+	for _, g := range []*booking{taken, back} {
+		for rate, net := range g.net {
+			if both.net[rate] == nil {
+				both.net[rate] = new(big.Rat)
+			}
+			both.net[rate].Add(both.net[rate], net)
+		}
+	}
+	a.amounts(o, both, "0.01", letters)
+	if taken.total.Sign() <= 0 || back.total.Sign() >= 0 {
+		a.say(letters, "of the exchange %s %s was taken and %s came back", o.ID, taken.total.FloatString(2), back.total.FloatString(2))
+	}
+	owed := new(big.Rat)
+	for _, g := range []*booking{taken, back} {
+		if d := a.madeOf(o, g, letters); d != nil {
+			owed.Add(owed, signed(d.owed, g == back))
+			both.draft = both.draft || d.draft
+		}
+	}
+	both.owed = owed
+	a.settled(o, both, letters)
+}
+
 func (d documentInBooks) draft() bool { return d.Status == "Hold" || d.Status == "Balanced" }
 
 // invoiced: a sales order has exactly one invoice or credit note, at its total.
 func (a *agreement) invoiced(o saleInTill, g *booking, letters []string) {
+	if d := a.madeOf(o, g, letters); d != nil {
+		a.settled(o, d, letters)
+	}
+}
+
+// madeOf is the invoice or credit note of a sales order.
+func (a *agreement) madeOf(o saleInTill, g *booking, letters []string) *booking {
 	var found []*booking
 	for _, d := range a.Documents {
 		if d.RefNo == d.Ours && d.RefNo == g.ref {
@@ -345,8 +392,9 @@ func (a *agreement) invoiced(o saleInTill, g *booking, letters []string) {
 		a.say(letters, "%s of the %s order %s is %s, its invoice %s is %s", g.name, o.Kind, o.ID, g.total.FloatString(2), found[0].name,
 			found[0].total.FloatString(2))
 	default:
-		a.settled(o, found[0], letters)
+		return found[0]
 	}
+	return nil
 }
 
 // settled: an invoice is no draft any more, and nothing is owed where everything was paid.
@@ -870,16 +918,25 @@ func TestTheComparisonSeesDocuments(t *testing.T) {
 		text := `{
 			"Orders": [
 				{"id": "a", "kind": "normal", "category": 1, "total_incl": "12.10", "paid": "12.10", "vat": {"21": {"excl": "10.00", "vat": "2.10"}}},
-				{"id": "b", "kind": "normal", "category": 2, "total_incl": "12.10", "paid": "12.10", "vat": {"21": {"excl": "10.00", "vat": "2.10"}}}
+				{"id": "b", "kind": "normal", "category": 2, "total_incl": "12.10", "paid": "12.10", "vat": {"21": {"excl": "10.00", "vat": "2.10"}}},
+				{"id": "c", "kind": "exchange", "category": 2, "total_incl": "6.05", "paid": "6.05", "vat": {"21": {"excl": "5.00", "vat": "1.05"}}}
 			],
 			"Documents": [
 				{"documentType": "Invoice", "referenceNumber": "1", "externalReference": "a", "customerRefNumber": "ref-a", "status": "Closed",
 					"amountInCurrency": 12.1, "balanceInCurrency": 0, "lines": [{"vatCode": {"id": "03"}, "amountInCurrency": 10}]},
 				{"documentType": "Invoice", "referenceNumber": "2", "externalReference": "ref-b", "customerRefNumber": "ref-b", "status": "Closed",
-					"amountInCurrency": 12.1, "balanceInCurrency": 0}
+					"amountInCurrency": 12.1, "balanceInCurrency": 0},
+				{"documentType": "Invoice", "referenceNumber": "3", "externalReference": "ref-c", "customerRefNumber": "ref-c", "status": "Open",
+					"amountInCurrency": 12.1, "balanceInCurrency": 6.05},
+				{"documentType": "CreditNote", "referenceNumber": "4", "externalReference": "ref-c-R", "customerRefNumber": "ref-c-R", "status": "Open",
+					"amountInCurrency": 6.05, "balanceInCurrency": 6.05}
 			],
 			"Booked": [{"type": "SO", "number": "5", "status": "Completed", "customerRefNo": "b", "customerOrder": "ref-b", "total": 12.1,
-				"lines": [{"taxCategory": "03", "quantity": 1, "amount": 10, "shipped": 1, "billed": 1}]}]
+				"lines": [{"taxCategory": "03", "quantity": 1, "amount": 10, "shipped": 1, "billed": 1}]},
+				{"type": "SO", "number": "6", "status": "Completed", "customerRefNo": "c", "customerOrder": "ref-c", "total": 12.1,
+				"lines": [{"taxCategory": "03", "quantity": 1, "amount": 10, "shipped": 1, "billed": 1}]},
+				{"type": "CR", "number": "7", "status": "Invoiced", "customerRefNo": "c-R", "customerOrder": "ref-c-R", "total": 6.05,
+				"lines": [{"taxCategory": "03", "quantity": 1, "amount": 5, "shipped": 0, "billed": 1}]}]
 		}`
 		b := &both{}
 		if err := json.Unmarshal([]byte(text), b); err != nil {
@@ -900,6 +957,12 @@ func TestTheComparisonSeesDocuments(t *testing.T) {
 		{"SO/5 of the normal order b is 12.10, its invoice Invoice 2 is 12.11", func(b *both) { b.Documents[1].Total.Rat = rat("12.11") }},
 		{"SO/5 of the normal order b has 0 invoices", func(b *both) { b.Documents = b.Documents[:1] }},
 		{"SO/5 of the normal order b has 2 invoices", func(b *both) { b.Documents = append(b.Documents, b.Documents[1]) }},
+		{"of the exchange order c this came back: ", func(b *both) { b.Booked = b.Booked[:2] }},
+		{"the exchange order c is 6.05 in the till, 6.04 in SO/6, CR/7", func(b *both) { b.Booked[2].Total.Rat = rat("6.06") }},
+		{"CR/7 of the exchange order c has 0 invoices", func(b *both) { b.Documents = b.Documents[:3] }},
+		{"SO/6, CR/7 of the exchange order c was not released", func(b *both) { b.Documents[3].Status = "Balanced" }},
+		{"SO/6, CR/7 of the exchange order c, which is paid, has 6.05 open", func(b *both) { b.Documents[2].Balance.Rat = rat("12.1") }},
+		{"the cancelled exchange c still stands in the books: SO/6, CR/7", func(b *both) { b.Orders[2].Cancelled = true }},
 		{`the normal order b is to be booked as "invoice", but stands as SO/5`, func(b *both) { b.Forms[2] = "invoice" }},
 		{`the normal order a is to be booked as "", but stands as Invoice 1`, func(b *both) { b.Forms[1] = "" }},
 	} {

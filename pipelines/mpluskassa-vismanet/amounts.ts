@@ -61,7 +61,8 @@ export interface Rules {
   category: (rate: string) => string | undefined;
   account: string | null;
   special: any; // till's SKU, "group:N" or type of turnover group → { item, account }
-  exchange: boolean; // goods come back and others are taken: each line says which
+  exchange: boolean; // goods come back and others are taken, in one order: each line says which
+  undone: boolean; // it is the credit of such an exchange: what was taken comes back
 }
 
 // price turns amounts with VAT into unit prices without, so that what Visma.net books is what the till took. It
@@ -125,7 +126,7 @@ export function spread(lines: Taken[], total: Amount): Taken[] {
 function line(p: Taken, net: Amount, sign: Amount, taxCategory: string, rules: Rules, ctx: any): Line {
   const data = p.source.data ?? {};
   const back = p.quantity.lt(zero);
-  const way = rules.exchange && !back ? sign.neg() : sign; // quantities are positive, the operation says which way
+  const way = rules.exchange ? Decimal(back ? -1 : 1) : sign; // quantities are positive, the operation says which way
   const quantity = p.quantity.times(way);
   const wanted = net.times(way);
   const special = specialOf(p.source, rules.special);
@@ -136,7 +137,7 @@ function line(p: Taken, net: Amount, sign: Amount, taxCategory: string, rules: R
   const shared = {
     sku, text: cutText(cleanText(p.source.text ?? sku), 256), quantity, taxCategory,
     account: special?.account ?? rules.account,
-    operation: rules.exchange ? (back ? "Receipt" : "Issue") : null,
+    operation: rules.exchange ? (back !== rules.undone ? "Receipt" : "Issue") : null,
   };
   const full = Decimal(data.price ?? 0).times(p.quantity).round(cent);
   if (quantity.isZero()) {

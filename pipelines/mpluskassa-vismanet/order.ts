@@ -2,7 +2,7 @@
 // proof that the total stays what the customer paid. What goes where in Visma.net stands in orders.hcl.
 
 import { Decimal, cleanText, cutText, splitName } from "kopru/std";
-import { type Amount, type Line, type Rules, extended, freeLine, price, sum, take, zero } from "./amounts";
+import { type Amount, type Line, type Rules, type Taken, extended, freeLine, price, spread, sum, take, zero } from "./amounts";
 import { areaOf, filled, place, setting, text, vatNumber } from "./place";
 
 export default function (order: any, ctx: any) {
@@ -16,15 +16,21 @@ export default function (order: any, ctx: any) {
   }
   const { isCredit = false, existing } = order;
   const { taken, total } = take(order, isCredit, ctx);
-  const exchange = taken.some((t) => t.quantity.lt(zero)) && taken.some((t) => t.quantity.gt(zero)) && order.form !== "invoice";
-  const isReturn = exchange || total.lt(zero) !== isCredit;
-  const sign = exchange || total.lt(zero) ? Decimal(-1) : Decimal(1);
+  const both = taken.some((t) => t.quantity.lt(zero)) && taken.some((t) => t.quantity.gt(zero));
+  const parted = both && order.form === "invoiced_order"; // what comes back is credited by an order of its own
+  const exchange = both && !parted && order.form !== "invoice";
+  const isReturn = !parted && (exchange || total.lt(zero) !== isCredit);
+  const sign = Decimal((exchange ? !isCredit : !parted && total.lt(zero)) ? -1 : 1);
   const to = place(delivery, relation, vars.country);
   const company = buyer?.company ?? false;
-  const rules = rulesFor(order, to.country, buyer, exchange, vars);
-  const { lines, rounding, vatCharged } = price(order, taken, total, sign, rules, ctx);
+  const rules = rulesFor(order, to.country, buyer, exchange, isCredit, vars);
+  const parts = spread(taken, total);
+  const main = parted ? parts.filter((t) => !t.quantity.lt(zero)) : parts;
+  const mainTotal = parted ? sum(main.map((t) => t.incl)) : total;
+  const { lines, rounding, vatCharged } = price(order, main, mainTotal, sign, rules, ctx);
   const cash = cashRounding(order, total, sign, rules, vars);
   const free = [...rounding, ...cash];
+  const back = parted ? priceBack(order, parts.filter((t) => t.quantity.lt(zero)), rules, ctx) : null;
   const area = areaOf(to.country, vars.country);
 
   return {
@@ -34,8 +40,9 @@ export default function (order: any, ctx: any) {
     employeeNumber: order.employeeNumber,
     form: order.form,
     orderType: exchange ? vars.exchange_order_type : isReturn ? vars.return_order_type : order.orderType,
-    action: actionFor(order, existing ?? null, [...lines, ...free], ctx),
+    action: actionFor(order, existing ?? null, [...lines, ...free], back?.lines ?? [], ctx),
     existing,
+    existingBack: order.existingBack ?? null,
     date: order.financialDate ?? order.entryTimestamp?.slice(0, 10),
     description: cutText(cleanText(`Till order ${order.reference}${isCredit ? " cancelled" : ""}`), 255),
     deliveryMethod: order.deliveryMethod ?? null,
@@ -52,10 +59,18 @@ export default function (order: any, ctx: any) {
     },
     lines,
     rounding: free,
-    payments: isCredit ? [] : payments(order, sign),
+    back,
+    payments: isCredit ? [] : payments(order, Decimal(total.lt(zero) ? -1 : 1)),
     total,
-    expected: total.times(sign).plus(sum(cash.map(extended))), // the document's total
+    expected: mainTotal.times(sign).plus(sum(cash.map(extended))), // the document's total
   };
+}
+
+// priceBack prices what comes back in an exchange that is invoiced: a credit by itself.
+function priceBack(order: any, taken: Taken[], rules: Rules, ctx: any) {
+  const total = sum(taken.map((t) => t.incl));
+  const { lines, rounding } = price(order, taken, total, Decimal(-1), rules, ctx);
+  return { lines: [...lines, ...rounding], expected: total.neg() };
 }
 
 // ---- what is to be done
@@ -64,8 +79,18 @@ const open = ["Open", "Hold", "BackOrder"];
 
 // actionFor says what an order that is in Visma.net already needs: nothing, the rest of what an interrupted run began, a
 // change, or that a human looks at it.
-function actionFor(order: any, existing: any, lines: Line[], ctx: any): string {
+function actionFor(order: any, existing: any, lines: Line[], linesBack: Line[], ctx: any): string {
   if (existing === null) return "place";
+  const back = order.existingBack ?? null;
+  const there = [existing, ...(back === null ? [] : [back])];
+  const stand = there.map((d) => `${d.id} in Visma.net is ${d.status}`).join(", ");
+  if (order.isCancelled && linesBack.length > 0 && !there.every((d) => [...open, "Cancelled"].includes(d.status))) {
+    return ctx.fail(
+      `the order, with goods that came back and others that were taken, was cancelled in the till, but ${stand}; credit there what was ` +
+        `invoiced and invoice what was credited, then discard this letter`,
+      { field: "cancelState" },
+    );
+  }
   if (order.isCredit) {
     const off = differences(existing.lines, lines);
     if (off.length === 0) return "credit";
@@ -83,11 +108,12 @@ function actionFor(order: any, existing: any, lines: Line[], ctx: any): string {
       { field: "cancelState" },
     );
   }
-  const changes = differences(existing.lines, lines);
+  const changes = [...differences(existing.lines, lines), ...(back === null ? [] : differences(back.lines, linesBack))];
   if (changes.length === 0 || ctx.vars.changed_orders === "ignore") return order.isUnfinished ? "finish" : "none";
-  if (order.form !== "invoice" && open.includes(existing.status) && ctx.vars.changed_orders === "update") return "update";
+  const stillOpen = there.every((d) => open.includes(d.status)) && (back === null || linesBack.length > 0);
+  if (order.form !== "invoice" && stillOpen && ctx.vars.changed_orders === "update") return "update";
   return ctx.fail(
-    `the order was changed in the till, but ${existing.id} in Visma.net is ${existing.status} and stays as it is: ${changes.join("; ")}`,
+    `the order was changed in the till, but ${stand} and stays as it is: ${changes.join("; ")}`,
     { field: "lineList" },
   );
 }
@@ -164,7 +190,7 @@ function orderAddress(address: any, relation: any, vars: any) {
 
 // rulesFor are the tax categories and accounts that hold where the goods go. A company elsewhere in the EU that gave its
 // VAT number and was charged none owes the VAT itself.
-function rulesFor(order: any, country: string, buyer: any, exchange: boolean, vars: any): Rules {
+function rulesFor(order: any, country: string, buyer: any, exchange: boolean, undone: boolean, vars: any): Rules {
   const area = areaOf(country, vars.country);
   const company = buyer?.company ?? false;
   const shifted = area === "eu" && company && vatNumber(order.relationVatNumber ?? buyer?.vatNumber, buyer?.country ?? country) !== null;
@@ -179,6 +205,7 @@ function rulesFor(order: any, country: string, buyer: any, exchange: boolean, va
     account: setting(vars.revenue_accounts, country, area, company),
     special: vars.special_lines,
     exchange,
+    undone,
   };
 }
 

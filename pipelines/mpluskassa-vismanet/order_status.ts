@@ -15,7 +15,7 @@ export default function (order: any, ctx: any) {
 // delivered gives the till's lines their quantities, by lineId, where they are more than the till has. Lines go by their
 // SKU and, where the item has another number in Visma.net, by their place.
 function delivered(lines: any[], till: any, ctx: any) {
-  const known = (till.lineList ?? []).filter((l: any) => l.data);
+  const known = (till.lineList ?? []).filter((l: any) => l.data && Number(l.data.quantity ?? 0) >= 0); // what comes back is not delivered
   const left = [...known];
   const out: Record<string, any> = {};
   lines.forEach((l, i) => {

@@ -46,7 +46,7 @@ variable "return_order_type" {
 variable "exchange_order_type" {
   type        = string
   default     = "RM"
-  description = "Visma.net order type for orders with goods that come back and others that are taken"
+  description = "Visma.net order type for orders with goods that come back and others that are taken; invoiced orders don't need it"
 }
 
 variable "changed_orders" {
@@ -235,6 +235,18 @@ pipeline "orders" {
       orderType      = lookup(var.order_type_by_category, tostring(coalesce(record.orderCategoryNumber, 0)), var.order_type)
       isCancelled    = record.cancelState == "ORDER-CANCEL-STATE-COMPLETE"
       isBack         = coalesce(record.totalInclAmount, 0) < 0
+      quantities     = [for l in coalesce(record.lineList, []) : coalesce(try(l.data.quantity, 0), 0)]
+      left = [for l in coalesce(record.lineList, []) :
+        coalesce(try(l.data.quantity, 0), 0) - (record.cancelState == "ORDER-CANCEL-STATE-COMPLETE" ? 0 : coalesce(try(l.data.cancelledQuantity, 0), 0))
+      ]
+    })
+  }
+
+  # Goods that come back and others that are taken: where they are invoiced, these are an order and those a credit order.
+  transform "ways" {
+    set = merge(record, {
+      isMixed  = record.form == "invoiced_order" && min(0, record.quantities...) < 0 && max(0, record.quantities...) > 0
+      isParted = record.form == "invoiced_order" && min(0, record.left...) < 0 && max(0, record.left...) > 0
     })
   }
 
@@ -260,11 +272,20 @@ pipeline "orders" {
     match      = { externalReference = record.form == "invoice" && record.isBack ? record.orderId : null }
   }
 
+  lookup "sent_back" {
+    connection = vismanet.books
+    entity     = "sales_order"
+    match = {
+      customerOrder = record.isMixed ? "${record.reference}-R" : null
+      customerRefNo = "${record.orderId}-R"
+    }
+  }
+
   # What came of a sales order that is to be invoiced.
   lookup "made_invoice" {
     connection = vismanet.books
     entity     = "order_invoice"
-    match = record.form == "invoiced_order" && sent_order != null && !record.isBack ? {
+    match = record.form == "invoiced_order" && sent_order != null && (record.isParted || !record.isBack) ? {
       orderType = split("/", sent_order.id)[0], orderNumber = split("/", sent_order.id)[1]
     } : { orderNumber = null }
   }
@@ -272,8 +293,16 @@ pipeline "orders" {
   lookup "made_credit" {
     connection = vismanet.books
     entity     = "order_credit_note"
-    match = record.form == "invoiced_order" && sent_order != null && record.isBack ? {
+    match = record.form == "invoiced_order" && sent_order != null && record.isBack && !record.isParted ? {
       orderType = split("/", sent_order.id)[0], orderNumber = split("/", sent_order.id)[1]
+    } : { orderNumber = null }
+  }
+
+  lookup "made_back" {
+    connection = vismanet.books
+    entity     = "order_credit_note"
+    match = sent_back != null ? {
+      orderType = split("/", sent_back.id)[0], orderNumber = split("/", sent_back.id)[1]
     } : { orderNumber = null }
   }
 
@@ -284,11 +313,20 @@ pipeline "orders" {
       isUnfinished = (
         record.form == "sales_order" || try(sent_order.status, "") == "Cancelled" ? false :
         record.form == "invoiced_order" && sent_order != null && made_invoice == null && made_credit == null ? true :
+        record.isParted && sent_order != null && made_back == null && try(sent_back.status, "") != "Cancelled" ? true :
+        var.release_invoices && contains(["Hold", "Balanced"], try(made_back.status, "")) ? true :
         contains(
           concat(var.release_invoices ? ["Hold", "Balanced"] : [], var.release_invoices && var.register_payments ? ["Open"] : []),
           try(made_invoice.status, made_credit.status, sent_invoice.status, sent_credit.status, ""),
         )
       )
+      existingBack = sent_back == null ? null : {
+        id     = sent_back.id
+        status = sent_back.status
+        lines = [for l in coalesce(sent_back.orderLines, []) : {
+          sku = l.inventoryId, quantity = l.quantity, unitPrice = l.unitPrice, discountAmount = l.discountAmount
+        }]
+      }
       existing = (
         sent_order != null ? {
           id     = sent_order.id
@@ -362,6 +400,17 @@ pipeline "orders" {
     set        = { status = "Cancelled" }
   }
 
+  sink "cancelled_back" {
+    connection = vismanet.books
+    entity     = "sales_order"
+    when       = record.action == "cancel" && record.existingBack != null
+    match      = { id = try(record.existingBack.id, null) }
+    link       = "cancel:${record.orderId}-R"
+    create     = false
+    update     = ["status"]
+    set        = { status = "Cancelled" }
+  }
+
   # ---- what an order needs
 
   # The debtor, found by e-mail address: a company with its person as contact, or a person.
@@ -415,7 +464,7 @@ pipeline "orders" {
     connection = vismanet.books
     entity     = "inventory_item"
     when       = record.action != "cancel"
-    for_each   = concat(record.lines, record.rounding)
+    for_each   = concat(record.lines, record.rounding, try(record.back.lines, []))
     match      = { inventoryNumber = each.value.sku }
     link       = each.value.sku
     create     = var.missing_item == "create"
@@ -440,6 +489,9 @@ pipeline "orders" {
       branch = lookup(var.branches, tostring(coalesce(record.branch, 0)), null)
       lines = [for i, line in concat(record.lines, record.rounding) : merge(line, {
         item = try(item[i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
+      })]
+      backLines = [for i, line in try(record.back.lines, []) : merge(line, {
+        item = try(item[length(record.lines) + length(record.rounding) + i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
       })]
     })
   }
@@ -496,6 +548,50 @@ pipeline "orders" {
     )
   }
 
+  # What comes back in an exchange that is invoiced, credited by an order of its own.
+  sink "back_order" {
+    connection = vismanet.books
+    entity     = "sales_order"
+    when       = record.action != "cancel" && record.back != null
+    link       = "${record.orderId}-R"
+    match = {
+      customerOrder = "${record.reference}-R"
+      customerRefNo = "${record.orderId}-R"
+    }
+    update = var.changed_orders == "update" ? ["orderLines", "billing"] : "none"
+
+    set = merge(
+      {
+        type        = var.return_order_type
+        date        = record.date
+        currencyId  = var.currency
+        description = "${record.description}, what came back"
+        customer = {
+          id    = record.debtor
+          order = "${record.reference}-R"
+          refNo = "${record.orderId}-R"
+        }
+        billing = { address = record.billing.address, contact = record.billing.contact }
+        orderLines = [for line in record.backLines : merge(
+          {
+            inventoryId       = line.item
+            description       = line.text
+            quantity          = line.quantity
+            unitPrice         = line.unitPrice
+            hasManualPrice    = true
+            discountAmount    = line.discountAmount
+            hasManualDiscount = true
+            taxCategoryId     = line.taxCategory
+          },
+          line.account == null ? {} : { salesAccountId = line.account },
+          var.warehouse == "" ? {} : { warehouseId = var.warehouse },
+        )]
+      },
+      record.vatZone == null ? {} : { taxZoneId = record.vatZone },
+      record.branch == null ? {} : { branchId = record.branch },
+    )
+  }
+
   # Visma.net's own total is the one that counts. A document that was not right is neither shipped nor released.
   lookup "placed_order" {
     connection = vismanet.books
@@ -503,8 +599,17 @@ pipeline "orders" {
     match      = { id = var.check_totals ? try(sales_order.id, null) : null }
   }
 
+  lookup "placed_back" {
+    connection = vismanet.books
+    entity     = "sales_order_total"
+    match      = { id = var.check_totals ? try(back_order.id, null) : null }
+  }
+
   transform "order_total" {
-    set = merge(record, { placed = { id = try(placed_order.id, null), total = try(placed_order.orderTotal, null) } })
+    set = merge(record, { placed = [
+      { id = try(placed_order.id, null), total = try(placed_order.orderTotal, null), expected = record.expected },
+      { id = try(placed_back.id, null), total = try(placed_back.orderTotal, null), expected = try(record.back.expected, null) },
+    ] })
   }
 
   transform "check_order" {
@@ -557,6 +662,15 @@ pipeline "orders" {
     link       = record.orderId
     match      = { orderType = record.orderType, orderNumber = record.orderNumber }
     set        = { orderType = record.orderType, orderNumber = record.orderNumber }
+  }
+
+  sink "back_credit" {
+    connection = vismanet.books
+    entity     = "order_credit_note"
+    when       = record.isInvoiced && back_order != null
+    link       = "${record.orderId}-R"
+    match      = { orderType = var.return_order_type, orderNumber = try(split("/", back_order.id)[1], back_order.id, null) }
+    set        = { orderType = var.return_order_type, orderNumber = try(split("/", back_order.id)[1], back_order.id, null) }
   }
 
   # ---- as an invoice or a credit note of the customer ledger
@@ -646,10 +760,11 @@ pipeline "orders" {
   }
 
   transform "document_total" {
-    set = merge(record, { placed = {
-      id    = try(placed_invoice.referenceNumber, placed_credit.referenceNumber, null)
-      total = try(placed_invoice.amountInCurrency, placed_credit.amountInCurrency, null)
-    } })
+    set = merge(record, { placed = [{
+      id       = try(placed_invoice.referenceNumber, placed_credit.referenceNumber, null)
+      total    = try(placed_invoice.amountInCurrency, placed_credit.amountInCurrency, null)
+      expected = record.expected
+    }] })
   }
 
   transform "check_document" {
@@ -702,9 +817,22 @@ pipeline "orders" {
     set        = { released = true }
   }
 
+  sink "released_back" {
+    connection = vismanet.books
+    entity     = "order_credit_note"
+    when       = var.release_invoices && back_credit != null
+    link       = "released:${record.orderId}-R"
+    match      = { orderType = var.return_order_type, orderNumber = try(split("/", back_order.id)[1], back_order.id, null) }
+    create     = false
+    update     = ["released"]
+    set        = { released = true }
+  }
+
+  # What was paid for an exchange is paid on its invoice, what was paid back is a refund of its credit note.
   transform "booked" {
     set = merge(record, {
       document = (
+        released_back != null && record.total < 0 ? { type = "CreditNote", number = released_back.referenceNumber } :
         released != null ? { type = "Invoice", number = released.referenceNumber } :
         released_order != null ? { type = "Invoice", number = released_order.referenceNumber } :
         released_credit != null ? { type = "CreditNote", number = released_credit.referenceNumber } :

@@ -449,3 +449,222 @@ test "a fallback item stands in for a product that Visma.net does not have" {
     create = { orderLines = [{ inventoryId = "DIVERSEN", description = "Mok", quantity = 3 }] }
   }
 }
+
+# ---- goods come back and others are taken: two mugs at 12.10 are taken, a plate at 10.90 comes back
+
+locals {
+  exchange = merge(local.order, {
+    totalInclAmount = 13.30
+    vatGroupList    = [{ vatPercentage = 21, exclAmount = 20, vatAmount = 4.20 }, { vatPercentage = 9, exclAmount = -10, vatAmount = -0.90 }]
+    paymentList     = [{ paymentId = "pay-1", method = "PIN", amount = 13.30 }]
+    lineList = [
+      { articleNumber = 1001, text = "Mok", sku = "MOK-01", data = { quantity = 2, price = 12.10, totalInclAmount = 24.20, vatPercentage = 21 } },
+      { articleNumber = 1002, text = "Bord", sku = "BORD-01", data = { quantity = -1, price = 10.90, totalInclAmount = -10.90, vatPercentage = 9 } },
+    ]
+  })
+  taken_order = {
+    id         = "SO/77", customerOrder = "2026-17", customerRefNo = "ord-1", status = "Completed", orderTotal = 24.20
+    orderLines = [{ inventoryId = "MOK-01", quantity = 2, unitPrice = 10, discountAmount = 0 }]
+  }
+  back_order = {
+    id         = "CR/12", customerOrder = "2026-17-R", customerRefNo = "ord-1-R", status = "Invoiced", orderTotal = 10.90
+    orderLines = [{ inventoryId = "BORD-01", quantity = 1, unitPrice = 10, discountAmount = 0 }]
+  }
+}
+
+test "an exchange that is invoiced: what is taken is an invoice, what comes back a credit note" {
+  pipeline = "orders"
+  vars     = { order_form = "invoiced_order", register_payments = true, payment_methods = { PIN = "2" }, revenue_accounts = { domestic = "8000" } }
+  record   = local.exchange
+
+  given "inventory_item" {
+    records = [{ inventoryNumber = "MOK-01" }, { inventoryNumber = "BORD-01" }]
+  }
+
+  expect "sales_order" {
+    create = {
+      type       = "SO"
+      customer   = { order = "2026-17", refNo = "ord-1" }
+      orderLines = [{ inventoryId = "MOK-01", quantity = 2, unitPrice = 10, taxCategoryId = "03" }]
+    }
+  }
+
+  expect "back_order" {
+    create = {
+      type       = "CR"
+      date       = "2026-03-14"
+      currencyId = "EUR"
+      taxZoneId  = "01"
+      customer   = { id = "customer-1", order = "2026-17-R", refNo = "ord-1-R" }
+      orderLines = [{ inventoryId = "BORD-01", quantity = 1, unitPrice = 10, taxCategoryId = "02", salesAccountId = "8000" }]
+    }
+  }
+
+  expect "shipment" {
+    create = { orderType = "SO" }
+  }
+
+  expect "order_invoice" {
+    create = { orderType = "SO" }
+  }
+
+  expect "order_credit" {
+    create = []
+  }
+
+  expect "back_credit" {
+    create = { orderType = "CR" }
+  }
+
+  expect "released_order" {
+    update = { released = true }
+  }
+
+  expect "released_back" {
+    update = { released = true }
+  }
+
+  expect "payment" {
+    create = { type = "Payment", paymentAmount = 13.30, paymentLines = [{ documentType = "Invoice" }] }
+  }
+}
+
+test "where more comes back than is taken, what was paid back is a refund" {
+  pipeline = "orders"
+  vars     = { order_form = "invoiced_order", register_payments = true, payment_methods = { PIN = "2" } }
+  record = merge(local.exchange, {
+    totalInclAmount = -8.50
+    vatGroupList    = []
+    paymentList     = [{ paymentId = "pay-1", method = "PIN", amount = -8.50 }]
+    lineList = [
+      { articleNumber = 1001, text = "Mok", sku = "MOK-01", data = { quantity = 2, price = 12.10, totalInclAmount = 24.20, vatPercentage = 21 } },
+      { articleNumber = 1002, text = "Bord", sku = "BORD-01", data = { quantity = -3, price = 10.90, totalInclAmount = -32.70, vatPercentage = 9 } },
+    ]
+  })
+
+  given "inventory_item" {
+    records = [{ inventoryNumber = "MOK-01" }, { inventoryNumber = "BORD-01" }]
+  }
+
+  expect "order" {
+    record = { total = -8.50, isReturn = false, expected = 24.20, back = { expected = 32.70 } }
+  }
+
+  expect "order_invoice" {
+    create = { orderType = "SO" }
+  }
+
+  expect "payment" {
+    create = { type = "Refund", paymentAmount = 8.50, paymentLines = [{ documentType = "CreditNote" }] }
+  }
+}
+
+test "an exchange of which a run placed the one half is finished by the next one" {
+  pipeline = "orders"
+  vars     = { order_form = "invoiced_order" }
+  record   = local.exchange
+
+  given "inventory_item" {
+    records = [{ inventoryNumber = "MOK-01" }, { inventoryNumber = "BORD-01" }]
+  }
+
+  given "sales_order" {
+    record = merge(local.taken_order, { status = "Open" })
+  }
+
+  expect "sales_order" {
+    create = []
+  }
+
+  expect "back_order" {
+    create = { type = "CR", customer = { refNo = "ord-1-R" } }
+  }
+
+  expect "back_credit" {
+    create = { orderType = "CR" }
+  }
+
+  expect "order_invoice" {
+    create = { orderNumber = "77" }
+  }
+}
+
+test "an exchange that was invoiced and is then cancelled is for somebody to undo" {
+  pipeline = "orders"
+  vars     = { order_form = "invoiced_order", cancelled_orders = "credit" }
+  record   = merge(local.exchange, { cancelState = "ORDER-CANCEL-STATE-COMPLETE" })
+  outcome  = "dead"
+  reason   = "SO/77 in Visma.net is Completed, CR/12 in Visma.net is Invoiced; credit there what was invoiced"
+
+  given "sales_order" {
+    records = [local.taken_order, local.back_order]
+  }
+}
+
+test "an exchange that is cancelled while both halves are open is cancelled in both" {
+  pipeline = "orders"
+  vars     = { order_form = "invoiced_order" }
+  record   = merge(local.exchange, { cancelState = "ORDER-CANCEL-STATE-COMPLETE" })
+
+  given "sales_order" {
+    records = [merge(local.taken_order, { status = "Open" }), merge(local.back_order, { status = "Open" })]
+  }
+
+  expect "cancelled" {
+    update = { status = "Cancelled" }
+  }
+
+  expect "cancelled_back" {
+    update = { status = "Cancelled" }
+  }
+}
+
+test "an exchange that changed after it was invoiced is told, with both halves" {
+  pipeline = "orders"
+  vars     = { order_form = "invoiced_order" }
+  record = merge(local.exchange, {
+    totalInclAmount = 24.20, vatGroupList = []
+    lineList        = [local.exchange.lineList[0], merge(local.exchange.lineList[1], { data = merge(local.exchange.lineList[1].data, { cancelledQuantity = -1 }) })]
+  })
+  outcome = "dead"
+  reason  = "SO/77 in Visma.net is Completed, CR/12 in Visma.net is Invoiced and stays as it is: 1 × BORD-01 is gone"
+
+  given "sales_order" {
+    records = [local.taken_order, local.back_order]
+  }
+}
+
+test "the credit of an exchange that is one order has the goods go the other way" {
+  pipeline = "orders"
+  vars     = { cancelled_orders = "credit" }
+  record   = merge(local.exchange, { cancelState = "ORDER-CANCEL-STATE-COMPLETE" })
+
+  given "inventory_item" {
+    records = [{ inventoryNumber = "MOK-01" }, { inventoryNumber = "BORD-01" }]
+  }
+
+  given "sales_order" {
+    record = {
+      id = "RM/5", customerOrder = "2026-17", customerRefNo = "ord-1", status = "Completed", orderTotal = -13.30
+      orderLines = [
+        { inventoryId = "MOK-01", quantity = 2, unitPrice = 10, discountAmount = 0, operation = "Issue" },
+        { inventoryId = "BORD-01", quantity = 1, unitPrice = 10, discountAmount = 0, operation = "Receipt" },
+      ]
+    }
+  }
+
+  expect "sales_order" {
+    create = {
+      type     = "RM"
+      customer = { refNo = "ord-1-C" }
+      orderLines = [
+        { inventoryId = "MOK-01", quantity = 2, operation = "Receipt" },
+        { inventoryId = "BORD-01", quantity = 1, operation = "Issue" },
+      ]
+    }
+  }
+
+  expect "order" {
+    record = { expected = 13.30 }
+  }
+}

@@ -27,12 +27,13 @@ reconcile "orders" {
     vat      = [for g in coalesce(record.vatGroupList, []) : { rate = g.vatPercentage, vat = g.vatAmount }]
   }
 
-  # A credit, of a return or of an order that was cancelled too late, counts against; an exchange is one too. Quotes of proposals count as nothing.
+  # A credit, of a return or of an order that was cancelled too late, counts against; an exchange is one too, and so is what
+  # comes back in one that is invoiced. Quotes of proposals count as nothing.
   target "sales_order" {
     connection = vismanet.books
     keep = coalesce(record.customerRefNo, "none") != "none" && record.status != "Cancelled" && (
     record.type != var.quote_order_type || contains(concat([var.order_type], values(var.order_type_by_category)), record.type))
-    key    = trimsuffix(record.customerRefNo, "-C")
+    key    = trimsuffix(trimsuffix(record.customerRefNo, "-C"), "-R")
     day    = record.date
     amount = contains([var.return_order_type, var.exchange_order_type], record.type) ? -record.orderTotal : record.orderTotal
     vat = [for l in coalesce(record.orderLines, []) : {
