@@ -87,7 +87,7 @@ func (p *problems) entities(setting any) map[string]*entity {
 	out := map[string]*entity{}
 	all, ok := setting.(map[string]any)
 	if !ok || len(all) == 0 {
-		p.add("entities", "No kinds of records are declared.", `Write entities = { order = { path = "/orders" } }.`)
+		p.Wrong("entities", "No kinds of records are declared.", `Write entities = { order = { path = "/orders" } }.`)
 	}
 	for name, v := range all {
 		data, err := record.Encode(v)
@@ -96,7 +96,7 @@ func (p *problems) entities(setting any) map[string]*entity {
 			err = jsonv2.Unmarshal(data, e, jsonv2.RejectUnknownMembers(true))
 		}
 		if err != nil {
-			p.add(misplaced("entities."+name, err))
+			p.Wrong(misplaced("entities."+name, err))
 			continue
 		}
 		e.fill()
@@ -159,7 +159,7 @@ func (e *entity) fill() {
 func (p *problems) judge(at string, e *entity) {
 	oneOf := func(name, value string, values []string) {
 		if !slices.Contains(values, value) {
-			p.add(at+name, fmt.Sprintf("%q is none that there is.", value), "It is one of: "+strings.Trim(strings.Join(values, ", "), ", ")+".")
+			p.Wrong(at+name, fmt.Sprintf("%q is none that there is.", value), "It is one of: "+strings.Trim(strings.Join(values, ", "), ", ")+".")
 		}
 	}
 	if e.Webhook != nil {
@@ -168,11 +168,11 @@ func (p *problems) judge(at string, e *entity) {
 	switch {
 	case e.Webhook != nil && e.Path == "":
 	case e.Webhook != nil:
-		p.add(at+"path", "An entity is asked for or posted, not both.", "Leave path out, or make two entities.")
+		p.Wrong(at+"path", "An entity is asked for or posted, not both.", "Leave path out, or make two entities.")
 	case !strings.HasPrefix(e.Path, "/"):
-		p.add(at+"path", "This is no path.", "It begins with / and is joined to `url`.")
+		p.Wrong(at+"path", "This is no path.", "It begins with / and is joined to `url`.")
 	case !strings.HasPrefix(e.ItemPath, "/") || !strings.Contains(e.ItemPath, "{id}"):
-		p.add(at+"item_path", "This is no path of one record.", `It begins with / and says where the id goes, such as "/orders/{id}".`)
+		p.Wrong(at+"item_path", "This is no path of one record.", `It begins with / and says where the id goes, such as "/orders/{id}".`)
 	}
 	oneOf("method", e.Method, []string{nethttp.MethodGet, nethttp.MethodPost})
 	oneOf("create", e.Create, []string{nethttp.MethodPost, nethttp.MethodPut})
@@ -184,12 +184,12 @@ func (p *problems) judge(at string, e *entity) {
 	oneOf("paging.style", e.Paging.Style, styles)
 	switch style := sdk.PageStyle(e.Paging.Style); {
 	case e.Paging.Parameter == "" && slices.Contains([]sdk.PageStyle{sdk.PageNumber, sdk.PageOffset, sdk.PageCursor}, style):
-		p.add(at+"paging.parameter", "It is missing.", "Name the parameter of the query by which a page is asked for.")
+		p.Wrong(at+"paging.parameter", "It is missing.", "Name the parameter of the query by which a page is asked for.")
 	case e.Paging.Next == "" && slices.Contains([]sdk.PageStyle{sdk.PageCursor, sdk.PageAddress}, style):
-		p.add(at+"paging.next", "It is missing.", `Say where in an answer the next page is named, such as "meta.next".`)
+		p.Wrong(at+"paging.next", "It is missing.", `Say where in an answer the next page is named, such as "meta.next".`)
 	}
 	if e.Paging.SizeParameter != "" && e.Paging.Size <= 0 {
-		p.add(at+"paging.size", "It is missing.", "Say how many records a page is to have.")
+		p.Wrong(at+"paging.size", "It is missing.", "Say how many records a page is to have.")
 	}
 	if m := e.Cursor; m != nil {
 		p.mark(at+"cursor.", m, oneOf)
@@ -199,7 +199,7 @@ func (p *problems) judge(at string, e *entity) {
 func (p *problems) mark(at string, m *mark, oneOf func(name, value string, values []string)) {
 	oneOf("cursor.format", m.Format, formats)
 	if m.Field == "" || m.Parameter == "" {
-		p.add(at+"field", "field or parameter is missing.", "A cursor has both: where it is in a record, and in the query.")
+		p.Wrong(at+"field", "field or parameter is missing.", "A cursor has both: where it is in a record, and in the query.")
 	}
 	m.overlap = assumedOverlap
 	if m.Format == formatDate {
@@ -208,7 +208,7 @@ func (p *problems) mark(at string, m *mark, oneOf func(name, value string, value
 	if m.Overlap != "" {
 		var err error
 		if m.overlap, err = time.ParseDuration(m.Overlap); err != nil || m.overlap < 0 {
-			p.add(at+"overlap", "This is no length of time.", `Write it like "5m".`)
+			p.Wrong(at+"overlap", "This is no length of time.", `Write it like "5m".`)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func attributes() []*protocol.Attribute {
 	auth := sdk.WithDefault(sdk.Attribute("auth", text, "How the system knows who calls.", 0), authNone)
 	auth.Values = []string{authNone, authBasic, authBearer, authHeader, authQuery, authOAuth2}
 	return []*protocol.Attribute{
-		example(sdk.Attribute("url", link, "Where the API is. Paths are joined to it. Only webhooks need none.", 0), "https://api.example.com/v1"),
+		example(sdk.Attribute("url", link, "Where the API is. Paths are joined to it. Only webhooks need none.", 0), exampleURL),
 		example(sdk.DeclaresEntities(sdk.Attribute("entities", protocol.AttributeType_ATTRIBUTE_TYPE_OBJECT_MAP,
 			"The kinds of records there are, by name, each as an object. plugins/http/README.md tells what is in one.", sdk.Required), true, "fields"),
 			`{ order = { path = "/orders", items = "data" } }`),
@@ -109,52 +109,34 @@ type settings struct {
 	statuses map[string]protocol.FailureClass
 }
 
-// problems collects what is wrong with a configuration.
-type problems struct{ all []*protocol.Problem }
+const exampleURL = "https://api.example.com/v1"
 
-func (p *problems) add(attribute, summary, detail string) {
-	p.all = append(p.all, &protocol.Problem{Attribute: attribute, Summary: summary, Detail: detail})
-}
+// problems collects what is wrong with a configuration.
+type problems struct{ sdk.Settings }
 
 func parse(config sdk.Config) (*settings, []*protocol.Problem) {
-	p := &problems{}
+	p := &problems{sdk.Settings{Config: config}}
 	s := &settings{
 		config: config, check: config.String("check"), headers: textMap(config["headers"]), statuses: map[string]protocol.FailureClass{},
 	}
 	s.entities = p.entities(config["entities"])
 	s.base = &url.URL{}
 	if config.String("url") != "" || slices.ContainsFunc(s.names(), func(name string) bool { return s.entities[name].Webhook == nil }) {
-		s.base = p.address("url", config.String("url"))
+		s.base = p.URL("url", exampleURL)
 	}
 	p.listening(s)
 	p.auth(config)
 	for status, word := range textMap(config["statuses"]) {
 		class, ok := classes[word]
 		if !ok || len(status) != 3 || status[0] < '3' || status[0] > '5' {
-			p.add("statuses", `"`+status+`" = "`+word+`" says nothing.`, "Write a status from 300 to 599 and one of: "+strings.Join(classNames(), ", ")+".")
+			p.Wrong("statuses", `"`+status+`" = "`+word+`" says nothing.`, "Write a status from 300 to 599 and one of: "+strings.Join(classNames(), ", ")+".")
 		}
 		s.statuses[status] = class
 	}
 	if s.check != "" && !strings.HasPrefix(s.check, "/") {
-		p.add("check", "This is no path.", "It begins with / and is joined to `url`.")
+		p.Wrong("check", "This is no path.", "It begins with / and is joined to `url`.")
 	}
-	return s, p.all
-}
-
-// address reads a setting that names a place in the network.
-func (p *problems) address(name, text string) *url.URL {
-	u, err := url.Parse(strings.TrimSpace(text))
-	switch {
-	case err != nil || u.Host == "":
-		p.add(name, "This is not an address.", "Write it like https://api.example.com/v1.")
-		return &url.URL{}
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		p.add(name, "The address has credentials or a query in it.", "Only scheme, host and path belong here.")
-	case u.Scheme != "https" && (u.Scheme != "http" || !protocol.Loopback(u.Hostname())):
-		p.add(name, "The address is not https.", "Plain http is only for this machine: credentials travel with every call.")
-	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-	return u
+	return s, p.Problems
 }
 
 // needs are the settings of each way to prove who calls.
@@ -166,18 +148,18 @@ var needs = map[string][]string{
 func (p *problems) auth(config sdk.Config) {
 	way := config.String("auth")
 	if _, ok := needs[way]; !ok && way != authNone && way != "" {
-		p.add("auth", "There is no such way.", "It is one of: none, basic, bearer, header, query, oauth2.")
+		p.Wrong("auth", "There is no such way.", "It is one of: none, basic, bearer, header, query, oauth2.")
 	}
 	for _, name := range needs[way] {
 		if config.String(name) == "" {
-			p.add(name, "It is missing.", `auth = "`+way+`" needs `+strings.Join(needs[way], " and ")+".")
+			p.Wrong(name, "It is missing.", `auth = "`+way+`" needs `+strings.Join(needs[way], " and ")+".")
 		}
 	}
 	if way == authOAuth2 && config.String("token_url") != "" {
-		p.address("token_url", config.String("token_url"))
+		p.URL("token_url", exampleURL)
 	}
 	if config.String("token_file") != "" && config.String("refresh_token") == "" {
-		p.add("token_file", "There is nothing to keep in it.", "It is for the tokens that replace refresh_token.")
+		p.Wrong("token_file", "There is nothing to keep in it.", "It is for the tokens that replace refresh_token.")
 	}
 }
 

@@ -57,23 +57,23 @@ const (
 
 func (p *problems) webhook(at string, w *webhook) {
 	if !strings.HasPrefix(w.Path, "/") {
-		p.add(at+"path", "This is no path.", "It begins with /; the sender posts to it.")
+		p.Wrong(at+"path", "This is no path.", "It begins with /; the sender posts to it.")
 	}
 	s := w.Signature
 	if s == nil {
 		if !w.Unsigned {
-			p.add(at+"signature", "It is missing.", `Write signature = { header = "X-Signature" }, or unsigned = true where anybody may post.`)
+			p.Wrong(at+"signature", "It is missing.", `Write signature = { header = "X-Signature" }, or unsigned = true where anybody may post.`)
 		}
 		return
 	}
 	if s.Header == "" {
-		p.add(at+"signature.header", "It is missing.", "Name the header that the sender signs with.")
+		p.Wrong(at+"signature.header", "It is missing.", "Name the header that the sender signs with.")
 	}
 	if s.Encoding == "" {
 		s.Encoding = encodingHex
 	}
 	if s.Encoding != encodingHex && s.Encoding != encodingBase64 {
-		p.add(at+"signature.encoding", "There is no such encoding.", "It is hex or base64.")
+		p.Wrong(at+"signature.encoding", "There is no such encoding.", "It is hex or base64.")
 	}
 	if s.Signed == "" {
 		s.Signed = "{body}"
@@ -82,13 +82,13 @@ func (p *problems) webhook(at string, w *webhook) {
 		}
 	}
 	if !strings.Contains(s.Signed, "{body}") || strings.Contains(s.Signed, "{timestamp}") != (s.Timestamp != "") {
-		p.add(at+"signature.signed", "It does not sign the body, and the time where there is one.", `Write it like "{timestamp}.{body}".`)
+		p.Wrong(at+"signature.signed", "It does not sign the body, and the time where there is one.", `Write it like "{timestamp}.{body}".`)
 	}
 	s.tolerance = 5 * time.Minute
 	if s.Tolerance != "" {
 		var err error
 		if s.tolerance, err = time.ParseDuration(s.Tolerance); err != nil || s.tolerance <= 0 || s.Timestamp == "" {
-			p.add(at+"signature.tolerance", "This is no length of time, or there is no timestamp.", `Write it like "5m", beside timestamp.`)
+			p.Wrong(at+"signature.tolerance", "This is no length of time, or there is no timestamp.", `Write it like "5m", beside timestamp.`)
 		}
 	}
 }
@@ -103,34 +103,34 @@ func (p *problems) listening(s *settings) {
 		}
 		hooked = true
 		if paths[e.Webhook.Path] {
-			p.add("entities."+name+".webhook.path", "Another entity has the same path.", "Each needs one of its own.")
+			p.Wrong("entities."+name+".webhook.path", "Another entity has the same path.", "Each needs one of its own.")
 		}
 		paths[e.Webhook.Path] = true
 		if e.Webhook.Signature != nil && c.String("webhook_secret") == "" {
-			p.add("webhook_secret", "It is missing.", "It is what the sender signs with.")
+			p.Wrong("webhook_secret", "It is missing.", "It is what the sender signs with.")
 		}
 	}
 	if !hooked {
 		return
 	}
 	if c.Int("body_limit") <= 0 {
-		p.add("body_limit", "Nothing could be received.", "Give the most bytes that a delivery may have.")
+		p.Wrong("body_limit", "Nothing could be received.", "Give the most bytes that a delivery may have.")
 	}
 	if c.String("inbox") == "" {
-		p.add("inbox", "It is missing.", "Name the folder in which deliveries are kept until they are settled.")
+		p.Wrong("inbox", "It is missing.", "Name the folder in which deliveries are kept until they are settled.")
 	}
 	host, port, err := net.SplitHostPort(c.String("listen"))
 	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
-		p.add("listen", "This is no address to listen at.", `Write it like "127.0.0.1:8090".`)
+		p.Wrong("listen", "This is no address to listen at.", `Write it like "127.0.0.1:8090".`)
 		return
 	}
 	encrypted := c.String("certificate") != "" && c.String("private_key") != ""
 	if !protocol.Loopback(host) && !encrypted && !c.Bool("behind_proxy") {
-		p.add("listen", "Others than this machine could post, and nothing is encrypted.",
+		p.Wrong("listen", "Others than this machine could post, and nothing is encrypted.",
 			"Give certificate and private_key, or say behind_proxy = true where a reverse proxy does it and nobody else reaches this port.")
 	}
 	if (c.String("certificate") == "") != (c.String("private_key") == "") {
-		p.add("certificate", "certificate and private_key go together.", "Name the files of both, in PEM.")
+		p.Wrong("certificate", "certificate and private_key go together.", "Name the files of both, in PEM.")
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *Connector) Open(_ context.Context, _ string, config sdk.Config, log *sl
 	if len(problems) > 0 {
 		p := problems[0]
 		return nil, sdk.Fatal("mpluskassa.bad_setting",
-			"%s: %s. %s", p.GetAttribute(), p.GetSummary(), p.GetDetail()).At(p.GetAttribute())
+			"%s: %s %s", p.GetAttribute(), p.GetSummary(), p.GetDetail()).At(p.GetAttribute())
 	}
 	return &connection{client: newClient(s, log), catalogue: newArticles(), people: newPeople(), now: c.now}, nil
 }

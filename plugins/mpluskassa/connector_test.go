@@ -77,7 +77,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	good := sdk.Config{"url": "https://api.mpluskassa.nl:34562", "ident": "i", "secret": "s"}
+	good := configured(sdk.Config{"url": "https://api.mpluskassa.nl:34562", "ident": "i", "secret": "s"})
 	if p := New().Validate(good); len(p) != 0 {
 		t.Errorf("%v", p)
 	}
@@ -99,7 +99,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"https://h:1/?ident=a&secret=b", "https://a:b@h:1", "h:1", "ftp://h"} {
-		if p := New().Validate(sdk.Config{"url": address, "ident": "i", "secret": "s"}); len(p) != 1 {
+		if p := New().Validate(configured(sdk.Config{"url": address, "ident": "i", "secret": "s"})); len(p) != 1 {
 			t.Errorf("%s: %v", address, p)
 		}
 	}
@@ -150,14 +150,10 @@ func TestManifestIsHonest(t *testing.T) {
 			}
 		})
 	}
+	if p := New().Validate(configured(sdk.Config{"url": "https://h:1", "ident": "i", "secret": "s"})); len(p) != 0 {
+		t.Errorf("the defaults are no good: %v", p)
+	}
 	for _, a := range m.GetConfig() {
-		if d := a.GetDefaultJson(); d != "" {
-			v, err := record.Decode([]byte(d))
-			config := sdk.Config{"url": "https://h:1", "ident": "i", "secret": "s", a.GetName(): v}
-			if p := New().Validate(config); err != nil || len(p) != 0 {
-				t.Errorf("the default of %s is no good: %v %v", a.GetName(), err, p)
-			}
-		}
 		if (a.GetName() == "ident" || a.GetName() == "secret") != a.GetSensitive() {
 			t.Errorf("%s is sensitive: %v", a.GetName(), a.GetSensitive())
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,8 +25,24 @@ const (
 
 func num(s string) record.Number { return record.Number(s) }
 
+// configured is a configuration as a connector gets it, with the defaults of the manifest.
+func configured(config sdk.Config) sdk.Config {
+	out := sdk.Config{}
+	for _, a := range New().Manifest().GetConfig() {
+		if a.GetDefaultJson() != "" {
+			v, err := record.Decode([]byte(a.GetDefaultJson()))
+			if err != nil {
+				panic(err)
+			}
+			out[a.GetName()] = v
+		}
+	}
+	maps.Copy(out, config)
+	return out
+}
+
 func testClient() *client {
-	s, problems := parseSettings(sdk.Config{"url": "http://127.0.0.1:1", "ident": testIdent, "secret": testSecret})
+	s, problems := parseSettings(configured(sdk.Config{"url": "http://127.0.0.1:1", "ident": testIdent, "secret": testSecret}))
 	if len(problems) > 0 {
 		panic(problems)
 	}
@@ -114,10 +131,8 @@ func (s *till) answer(operation, element, content string) {
 
 func (s *till) open(t *testing.T, more sdk.Config) *connection {
 	t.Helper()
-	config := sdk.Config{"url": s.URL, "ident": testIdent, "secret": testSecret}
-	for k, v := range more {
-		config[k] = v
-	}
+	config := configured(sdk.Config{"url": s.URL, "ident": testIdent, "secret": testSecret})
+	maps.Copy(config, more)
 	c, err := New().Open(t.Context(), "mpluskassa.shop", config, slog.New(slog.NewTextHandler(&s.log, nil)))
 	if err != nil {
 		t.Fatal(err)

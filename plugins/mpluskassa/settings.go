@@ -1,14 +1,10 @@
 package mpluskassa
 
 import (
-	"fmt"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/kopru-io/kopru/plugins/protocol"
-	"github.com/kopru-io/kopru/plugins/record"
 	"github.com/kopru-io/kopru/plugins/sdk"
 )
 
@@ -134,132 +130,26 @@ func unknowns() []*protocol.Attribute {
 	}
 }
 
-// parser collects everything that is wrong, not just the first thing.
-type parser struct {
-	config   sdk.Config
-	problems []*protocol.Problem
-}
-
-func (p *parser) problem(attribute, summary, detail string) {
-	p.problems = append(p.problems, &protocol.Problem{Attribute: attribute, Summary: summary, Detail: detail})
-}
-
 func parseSettings(config sdk.Config) (settings, []*protocol.Problem) {
-	p := &parser{config: config}
+	const where = "It stands on the API page of the installation's MplusKASSA licence."
+	p := &sdk.Settings{Config: config}
 	return settings{
-		base:           p.address(),
-		ident:          p.needed("ident"),
-		secret:         p.needed("secret"),
-		zone:           p.timeZone(),
-		timeout:        p.duration("timeout", 10*time.Minute),
-		connectTimeout: p.duration("connect_timeout", 30*time.Second),
-		concurrency:    p.size("concurrency", 2, 1, 16),
-		pageSize:       p.size("page_size", 100, 0, 1000),
-		maxBody:        int64(p.size("max_answer_mb", 64, 1, 1024)) << 20,
-		sku:            p.choice("sku", skuAuto, skuArticle, skuPlu, skuExt, skuBarcode),
-		vatScale:       p.size("vat_scale", 2, 0, 6),
-		discountScale:  p.size("discount_scale", 0, 0, 6),
-		absentScale:    p.size("absent_decimal_places", 0, 0, maxDecimals),
-		exclusivePrice: p.choice("exclusive_price", priceIncl, priceExcl),
-		freeIsNet:      config["free_is_net"] == nil || config.Bool("free_is_net"),
-		setsFree:       p.choice("stock_amount", stockPhysical, stockFree) == stockFree,
-		authFaults:     p.texts("auth_faults", "Client.Authentication"),
-	}, p.problems
-}
-
-func (p *parser) address() *url.URL {
-	invalid := &url.URL{Scheme: "https", Host: "invalid"}
-	u, err := url.Parse(strings.TrimSpace(p.config.String("url")))
-	if err != nil || u.Host == "" {
-		p.problem("url", "not an address",
-			"An address such as https://api.mpluskassa.nl:34562 is expected; the port is the installation's own.")
-		return invalid
-	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		p.problem("url", "the address has a query or credentials in it",
-			"Put them in `ident` and `secret`, and only scheme, host and port here.")
-		return invalid
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !protocol.Loopback(u.Hostname())) {
-		p.problem("url", "not https", "The secret travels in the address: plain http is only for this machine.")
-		return invalid
-	}
-	path := u.Path
-	if path == "" {
-		path = "/"
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}
-}
-
-func (p *parser) needed(name string) string {
-	s := strings.TrimSpace(p.config.String(name))
-	if s == "" {
-		p.problem(name, name+" is missing", "It stands on the API page of the installation's MplusKASSA licence.")
-	}
-	return s
-}
-
-func (p *parser) timeZone() *time.Location {
-	name := p.config.String("timezone")
-	if name == "" {
-		name = "Europe/Amsterdam"
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
-		p.problem("timezone", "no such time zone", `Write it like "Europe/Amsterdam".`)
-		return time.UTC
-	}
-	return zone
-}
-
-func (p *parser) duration(name string, fallback time.Duration) time.Duration {
-	if p.config.String(name) == "" {
-		return fallback
-	}
-	d := p.config.Duration(name)
-	if d <= 0 {
-		p.problem(name, "not a length of time", `Write it like "90s".`)
-		return fallback
-	}
-	return d
-}
-
-func (p *parser) size(name string, fallback, least, most int) int {
-	if p.config[name] == nil {
-		return fallback
-	}
-	_, isNumber := p.config[name].(record.Number)
-	n := p.config.Int(name)
-	if !isNumber || n < int64(least) || n > int64(most) {
-		p.problem(name, fmt.Sprintf("not a number from %d to %d", least, most), "")
-		return fallback
-	}
-	return int(n)
-}
-
-// choice is one of the values; the first is the default.
-func (p *parser) choice(name string, values ...string) string {
-	s := p.config.String(name)
-	switch {
-	case s == "":
-		return values[0]
-	case !slices.Contains(values, s):
-		p.problem(name, "not one of "+strings.Join(values, ", "), "")
-		return values[0]
-	}
-	return s
-}
-
-func (p *parser) texts(name string, fallback ...string) []string {
-	items, _ := p.config[name].([]any)
-	var out []string
-	for _, item := range items {
-		if s, ok := item.(string); ok && s != "" {
-			out = append(out, s)
-		}
-	}
-	if out == nil {
-		return fallback
-	}
-	return out
+		base:           p.URL("url", "https://api.mpluskassa.nl:34562; the port is the installation's own").JoinPath("/"),
+		ident:          p.Required("ident", where),
+		secret:         p.Required("secret", where),
+		zone:           p.TimeZone("timezone"),
+		timeout:        p.Duration("timeout", time.Millisecond),
+		connectTimeout: p.Duration("connect_timeout", time.Millisecond),
+		concurrency:    p.Integer("concurrency", 1, 16),
+		pageSize:       p.Integer("page_size", 0, 1000),
+		maxBody:        int64(p.Integer("max_answer_mb", 1, 1024)) << 20,
+		sku:            p.Choice("sku", skuAuto, skuArticle, skuPlu, skuExt, skuBarcode),
+		vatScale:       p.Integer("vat_scale", 0, 6),
+		discountScale:  p.Integer("discount_scale", 0, 6),
+		absentScale:    p.Integer("absent_decimal_places", 0, maxDecimals),
+		exclusivePrice: p.Choice("exclusive_price", priceIncl, priceExcl),
+		freeIsNet:      config.Bool("free_is_net"),
+		setsFree:       p.Choice("stock_amount", stockPhysical, stockFree) == stockFree,
+		authFaults:     p.Texts("auth_faults"),
+	}, p.Problems
 }

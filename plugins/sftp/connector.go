@@ -88,20 +88,14 @@ type settings struct {
 }
 
 func parse(config sdk.Config) (s settings, problems []*protocol.Problem) {
-	wrong := func(attribute, summary, detail string) {
-		problems = append(problems, &protocol.Problem{Attribute: attribute, Summary: summary, Detail: detail})
-	}
-	host, port := config.String("host"), config.Int("port")
+	p := &sdk.Settings{Config: config}
+	wrong := p.Wrong
+	host := config.String("host")
 	if host == "" || strings.ContainsAny(host, "/@ ") {
 		wrong("host", fmt.Sprintf("%q is no server.", host), "Write its name or address alone; user, port and folder have settings of their own.")
 	}
-	if port < 1 || port > 65535 {
-		wrong("port", fmt.Sprintf("%s is no port.", config.String("port")), "It is a number from 1 to 65535.")
-	}
-	s.address, s.folder, s.timeout = net.JoinHostPort(host, fmt.Sprint(port)), path.Clean(config.String("path")), config.Duration("timeout")
-	if s.timeout <= 0 {
-		wrong("timeout", fmt.Sprintf("%q is no time to wait.", config.String("timeout")), `Write it like "30s".`)
-	}
+	s.address = net.JoinHostPort(host, fmt.Sprint(p.Integer("port", 1, 65535)))
+	s.folder, s.timeout = path.Clean(config.String("path")), p.Duration("timeout", time.Millisecond)
 	s.client = ssh.ClientConfig{User: config.String("user"), Timeout: s.timeout}
 	if s.client.User == "" {
 		wrong("user", "nobody logs in.", "Name the `user`.")
@@ -132,7 +126,7 @@ func parse(config sdk.Config) (s settings, problems []*protocol.Problem) {
 			s.client.Auth = append([]ssh.AuthMethod{ssh.PublicKeys(signer)}, s.client.Auth...)
 		}
 	}
-	return s, problems
+	return s, p.Problems
 }
 
 func signer(key, passphrase string) (ssh.Signer, error) {

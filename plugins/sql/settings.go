@@ -76,10 +76,8 @@ func parseSettings(config sdk.Config) (settings, []*protocol.Problem) {
 		user: config.String("user"), password: config.String("password"), path: config.String("path"), ca: config.String("ca"),
 		queries: map[string]string{}, keys: map[string][]string{},
 	}
-	var problems []*protocol.Problem
-	wrong := func(attribute, summary, detail string) {
-		problems = append(problems, &protocol.Problem{Attribute: attribute, Summary: summary, Detail: detail})
-	}
+	p := &sdk.Settings{Config: config}
+	wrong := p.Wrong
 	if dialects[s.driver] == nil {
 		wrong("driver", fmt.Sprintf("there is no driver %q.", s.driver), "It is postgres, mysql, sqlserver or sqlite.")
 	}
@@ -95,12 +93,7 @@ func parseSettings(config sdk.Config) (settings, []*protocol.Problem) {
 	} else {
 		s.server(config, wrong)
 	}
-	zone := config.String("timezone")
-	var err error
-	if s.zone, err = time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
-		wrong("timezone", fmt.Sprintf("%q is no time zone.", zone), `Write it like "Europe/Amsterdam" or "UTC".`)
-		s.zone = time.UTC
-	}
+	s.zone = p.TimeZone("timezone")
 	named := func(attribute string, use func(name, value string)) {
 		all, _ := config[attribute].(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -126,12 +119,12 @@ func parseSettings(config sdk.Config) (settings, []*protocol.Problem) {
 		s.tls = false
 	}
 	if s.driver != driverSQLite && !s.tls && !local(s.host) && s.host != "" {
-		problems = append(problems, &protocol.Problem{
+		p.Problems = append(p.Problems, &protocol.Problem{
 			Attribute: "tls", Warning: true, Summary: "the password and all data go to " + s.host + " unencrypted.",
 			Detail: `Leave tls = "off" out, unless the way there is encrypted otherwise.`,
 		})
 	}
-	return s, problems
+	return s, p.Problems
 }
 
 // server judges what leads to a server.

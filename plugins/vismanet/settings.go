@@ -1,7 +1,6 @@
 package vismanet
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -87,113 +86,46 @@ func attributes() []*protocol.Attribute {
 	}
 }
 
-// parser collects everything that is wrong, not just the first thing.
-type parser struct {
-	config   sdk.Config
-	problems []*protocol.Problem
-}
-
-func (p *parser) problem(attribute, summary, detail string) {
-	p.problems = append(p.problems, &protocol.Problem{Attribute: attribute, Summary: summary, Detail: detail})
-}
-
 func parseSettings(config sdk.Config) (settings, []*protocol.Problem) {
-	p := &parser{config: config}
+	p := &sdk.Settings{Config: config}
+	const (
+		example = "https://api.finance.visma.net"
+		noToken = "Visma Connect gives no token without it."
+	)
 	s := settings{
-		api:              p.url("api_url"),
-		salesOrder:       p.url("salesorder_url"),
-		token:            p.url("token_url"),
-		clientID:         p.required("client_id"),
-		clientSecret:     p.required("client_secret"),
-		tenantID:         p.required("tenant_id"),
-		apiScopes:        p.texts("scopes"),
-		salesOrderScopes: p.texts("salesorder_scopes"),
+		api:              p.URL("api_url", example),
+		salesOrder:       p.URL("salesorder_url", example),
+		token:            p.URL("token_url", example),
+		clientID:         p.Required("client_id", noToken),
+		clientSecret:     p.Required("client_secret", noToken),
+		tenantID:         p.Required("tenant_id", noToken),
+		apiScopes:        scopes(p, "scopes"),
+		salesOrderScopes: scopes(p, "salesorder_scopes"),
 		branch:           strings.TrimSpace(config.String("branch")),
 		userAgent:        config.String("user_agent"),
-		pageSize:         p.size("page_size", 5000),
-		orderPageSize:    p.size("order_page_size", 1000),
-		timeout:          p.duration("timeout"),
-		overlap:          p.duration("overlap"),
-		zone:             p.zone("timezone"),
-		apiZone:          p.zone("api_timezone"),
+		pageSize:         p.Integer("page_size", 1, 5000),
+		orderPageSize:    p.Integer("order_page_size", 1, 1000),
+		timeout:          p.Duration("timeout", time.Millisecond),
+		overlap:          p.Duration("overlap", 0),
+		zone:             p.TimeZone("timezone"),
+		apiZone:          p.TimeZone("api_timezone"),
 		serverFilters:    config.Bool("server_filters"),
 		crossReferences:  config.Bool("cross_references"),
 		classValues:      config.Bool("class_values"),
 		overrideNumbers:  config.Bool("override_number_series"),
 	}
-	if s.timeout == 0 {
-		p.problem("timeout", "no time at all", `Write it like "100s".`)
-	}
 	readable := func(scope string) bool { return strings.HasSuffix(scope, ":read") }
 	if !slices.ContainsFunc(s.salesOrderScopes, readable) {
-		p.problem("salesorder_scopes", "The right to read is missing.",
+		p.Wrong("salesorder_scopes", "The right to read is missing.",
 			"Changing an order needs its version, which only a token with "+orderScope+"read may fetch.")
 	}
-	return s, p.problems
+	return s, p.Problems
 }
 
-func (p *parser) url(name string) *url.URL {
-	u, err := url.Parse(strings.TrimSpace(p.config.String(name)))
-	if err != nil || u.Host == "" {
-		p.problem(name, "This is not an address.", "Write it like https://api.finance.visma.net.")
-		return &url.URL{}
+func scopes(p *sdk.Settings, name string) []string {
+	list := p.Texts(name)
+	if len(list) == 0 {
+		p.Wrong(name, "No right is asked for.", "Leave "+name+" out to ask for the usual ones.")
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		p.problem(name, "The address has credentials or a query in it.", "Only scheme, host and path belong here.")
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !protocol.Loopback(u.Hostname())) {
-		p.problem(name, "The address is not https.",
-			"Plain http is only for this machine: credentials travel with every call.")
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}
-}
-
-func (p *parser) required(name string) string {
-	s := strings.TrimSpace(p.config.String(name))
-	if s == "" {
-		p.problem(name, name+" is missing.", "Visma Connect gives no token without it.")
-	}
-	return s
-}
-
-func (p *parser) texts(name string) []string {
-	list, _ := p.config[name].([]any)
-	var out []string
-	for _, item := range list {
-		if s, ok := item.(string); ok && strings.TrimSpace(s) != "" {
-			out = append(out, strings.TrimSpace(s))
-		}
-	}
-	if len(out) == 0 {
-		p.problem(name, "No right is asked for.", "Leave "+name+" out to ask for the usual ones.")
-	}
-	return out
-}
-
-func (p *parser) size(name string, most int64) int {
-	n := p.config.Int(name)
-	if n < 1 || n > most {
-		p.problem(name, fmt.Sprintf("%s is not between 1 and %d.", p.config.String(name), most), "")
-		return 1
-	}
-	return int(n)
-}
-
-func (p *parser) duration(name string) time.Duration {
-	d, err := time.ParseDuration(p.config.String(name))
-	if err != nil || d < 0 {
-		p.problem(name, "This is not a duration.", `Write it like "90s".`)
-		return time.Minute
-	}
-	return d
-}
-
-func (p *parser) zone(name string) *time.Location {
-	text := p.config.String(name)
-	zone, err := time.LoadLocation(text)
-	if err != nil || text == "" || text == "Local" {
-		p.problem(name, "There is no such time zone.", `Write it like "Europe/Oslo".`)
-		return time.UTC
-	}
-	return zone
+	return list
 }
