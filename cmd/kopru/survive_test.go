@@ -214,7 +214,7 @@ func TestTheBridgeSurvivesItsSystems(t *testing.T) {
 		}},
 		"answers that make no sense": {faults: func(w *world) {
 			w.fault("vismanet", "POST /api/v3/SalesOrders", "html_502", 5)
-			w.fault("vismanet", "GET /v1/customer", "malformed_json", 7)
+			w.fault("vismanet", "GET /v1/customer", "malformed", 7)
 			w.fault("vismanet", "GET /api/v3/SalesOrders", "empty", 9)
 			w.fault("vismanet", "POST /v1/contact", "truncate", 2)
 			w.first("mpluskassa", "getOrders", "truncate", 2)

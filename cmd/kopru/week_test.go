@@ -545,7 +545,7 @@ func (w *week) storm() {
 	}
 	kinds := map[string][]string{
 		"mpluskassa": {"drop_before", "drop_after_store", "status_429", "status_500", "html_502", "malformed", "truncate", "empty"},
-		"vismanet":   {"drop_before", "drop_after_store", "status_429", "status_500", "html_502", "malformed_json", "truncate", "empty"},
+		"vismanet":   {"drop_before", "drop_after_store", "status_429", "status_500", "html_502", "malformed", "truncate", "empty"},
 	}
 	for system := range kinds {
 		for range 2 + w.rng.IntN(3) {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/fault"
 	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
 )
 
@@ -22,10 +23,10 @@ func (s *Server) Control() http.Handler {
 		s.log.clear()
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, s.faults.list()) })
+	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, s.faults.List()) })
 	mux.HandleFunc("POST /faults", s.addFault)
 	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
-		s.faults.clear()
+		s.faults.Clear()
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET /orders", s.listOrders)
@@ -83,15 +84,14 @@ func (s *Server) Stats() map[string]any {
 }
 
 func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
-	var f fault
+	var f fault.Fault
 	if !receive(w, r, &f) {
 		return
 	}
-	if err := f.check(); err != nil {
+	if err := s.faults.Add(f, "getOrders"); err != nil {
 		refuse(w, err)
 		return
 	}
-	s.faults.add(f)
 	send(w, http.StatusCreated, f)
 }
 

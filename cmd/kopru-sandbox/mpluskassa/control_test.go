@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/fault"
 )
 
 // control calls the control API and decodes the answer.
@@ -159,7 +161,7 @@ func TestFaults(t *testing.T) {
 					t.Errorf("request %d: a client sees %d %q %v", i, status, body, err)
 				}
 			}
-			var faults []fault
+			var faults []fault.Fault
 			b.control("GET", "/faults", "", 200, &faults)
 			b.equal("hits", faults[0].Hits, 1)
 		})
@@ -179,6 +181,6 @@ func TestDropAfterStoreStores(t *testing.T) {
 		b.equal(kind, b.call("findOrder", "<extOrderId>"+kind+"</extOrderId>").str("result"), "GET-ORDER-RESULT-"+want)
 		b.control("DELETE", "/faults", "", 204, nil)
 	}
-	b.control("POST", "/faults", `{"route": "*", "kind": "malformed_json"}`, 400, nil)
+	b.control("POST", "/faults", `{"route": "*", "kind": "melt"}`, 400, nil)
 	b.control("POST", "/faults", `{"kind": "slow"}`, 400, nil)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/fault"
 	"github.com/kopru-io/kopru/cmd/kopru-sandbox/limit"
 	"github.com/kopru-io/kopru/cmd/kopru-sandbox/shop"
 )
@@ -19,7 +20,7 @@ type Server struct {
 	opts     Options
 	contract *contract
 	handlers map[string]handler
-	faults   *faults
+	faults   *fault.Orders
 	log      *requestLog
 	workers  *limit.AtOnce
 	second   *limit.Window
@@ -35,7 +36,7 @@ type handler func(req *element) (*element, error)
 func New(s *shop.Shop, opts Options) *Server {
 	opts = opts.withDefaults()
 	srv := &Server{
-		opts: opts, contract: readContract(contractText), faults: &faults{}, log: newRequestLog(), till: newTill(s, opts),
+		opts: opts, contract: readContract(contractText), faults: &fault.Orders{}, log: newRequestLog(), till: newTill(s, opts),
 		workers: limit.NewAtOnce(opts.Workers),
 		second:  &limit.Window{Calls: opts.CallsPerSecond, Long: time.Second, Now: opts.Now},
 	}
@@ -57,7 +58,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.workers.Leave()
-	if !pause(r, s.opts.Latency) {
+	if !fault.Pause(r, s.opts.Latency) {
 		return
 	}
 	op, n, refused := s.open(r, body)
@@ -65,14 +66,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if op != nil {
 		e.Operation = op.name
 	}
-	f := s.faults.take(e.Operation)
+	f := s.faults.Take(e.Operation)
 	if after := s.second.Exceeded(); after > 0 {
-		f = fault{Kind: "status_429", RetryAfter: after}
+		f = fault.Fault{Kind: fault.TooMany, RetryAfter: after}
 	}
-	if !pause(r, f.delay()) {
+	if !fault.Pause(r, f.Delay()) {
 		return
 	}
-	answer, spoilt := f.before()
+	answer, spoilt := spoiltBefore(f)
 	switch {
 	case spoilt:
 	case refused != nil:
@@ -89,7 +90,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.header.Set("Date", s.opts.Now().Add(s.opts.ClockOff).UTC().Format(http.TimeFormat))
 	e.Status, e.Fault, e.Bytes = answer.status, f.Kind, len(answer.body)
 	s.log.add(e)
-	f.send(w, answer)
+	sendReply(w, f, answer)
 }
 
 // open finds out what is asked for, and whether by somebody who may.
@@ -164,19 +165,4 @@ func isWrite(operation string) bool {
 		}
 	}
 	return false
-}
-
-// pause waits, and reports false when the client gave up meanwhile.
-func pause(r *http.Request, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
+
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/fault"
 )
 
 // Control is for whoever runs the emulator: what happened, what is in the books, and how to misbehave. It speaks plain
@@ -23,9 +25,9 @@ func (s *Server) Control() http.Handler {
 		"GET /items":                func(*http.Request) (any, error) { return s.controlItems(), nil },
 		"GET /log":                  func(*http.Request) (any, error) { return s.log.list(), nil },
 		"DELETE /log":               func(*http.Request) (any, error) { s.log.reset(); return nil, nil },
-		"GET /faults":               func(*http.Request) (any, error) { return s.faults.list(), nil },
+		"GET /faults":               func(*http.Request) (any, error) { return s.faults.List(), nil },
 		"POST /faults":              s.controlAddFault,
-		"DELETE /faults":            func(*http.Request) (any, error) { s.faults.clear(); return nil, nil },
+		"DELETE /faults":            func(*http.Request) (any, error) { s.faults.Clear(); return nil, nil },
 		"DELETE /tokens":            func(*http.Request) (any, error) { s.tokens.revoke(); return nil, nil },
 		"POST /items":               s.controlAddItem,
 		"PATCH /items/{number}":     s.controlChangeItem,
@@ -217,17 +219,13 @@ func (s *Server) controlItems() []object {
 }
 
 func (s *Server) controlAddFault(r *http.Request) (any, error) {
-	var f fault
+	var f fault.Fault
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
 		return nil, fmt.Errorf("the fault is not valid: %w", err)
 	}
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	s.faults.add(&f)
-	return nil, nil
+	return nil, s.faults.Add(f, "POST /api/v3/SalesOrders")
 }
 
 var (

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kopru-io/kopru/cmd/kopru-sandbox/fault"
 	"github.com/kopru-io/kopru/cmd/kopru-sandbox/limit"
 )
 
@@ -21,7 +22,7 @@ type Server struct {
 	opts   Options
 	zone   *time.Location
 	tokens *tokens
-	faults *faults
+	faults *fault.Orders
 	log    *requestLog
 	window *limit.Window
 	atOnce *limit.AtOnce
@@ -58,7 +59,7 @@ func newServer(b *books, opts Options) *Server {
 	}
 	s := &Server{
 		opts: opts, zone: zone, books: b,
-		tokens: newTokens(opts), faults: &faults{}, log: newRequestLog(opts.Now),
+		tokens: newTokens(opts), faults: &fault.Orders{}, log: newRequestLog(opts.Now),
 		window: &limit.Window{Calls: opts.RateLimit, Long: opts.RateWindow, Now: opts.Now},
 		atOnce: limit.NewAtOnce(opts.CallsAtOnce),
 	}
@@ -149,15 +150,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, han
 		http.Error(w, "the body could not be read", http.StatusBadRequest)
 		return
 	}
-	if !pause(r, s.opts.Latency) {
+	if !fault.Pause(r, s.opts.Latency) {
 		return
 	}
-	f := s.faults.take(route)
-	if f.delay() > 0 && !pause(r, f.delay()) {
+	f := s.faults.Take(route)
+	if !fault.Pause(r, f.Delay()) {
 		return
 	}
 	var resp response
-	if before, hit := f.before(); hit {
+	if before, hit := spoiltBefore(f); hit {
 		resp = before
 	} else if retry := s.refused(placed); retry > 0 && route != "POST "+tokenPath {
 		resp = response{status: http.StatusTooManyRequests, body: object{
@@ -169,11 +170,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, han
 	}
 	s.log.add(entry{
 		Time: start.UTC(), Method: r.Method, Route: route, Path: r.URL.Path, Status: resp.status,
-		Written: written(r.Method, resp.status) && route != "POST "+tokenPath, Fault: f.kind(),
+		Written: written(r.Method, resp.status) && route != "POST "+tokenPath, Fault: f.Kind,
 		Ignored: resp.header.Get(ignoredHeader),
 	})
 	s.describeLimit(w.Header(), route)
-	f.send(w, resp)
+	sendResponse(w, f, resp)
 }
 
 // refused counts a request; it returns the seconds to wait when there are too many, else 0.
@@ -187,21 +188,6 @@ func (s *Server) refused(placed bool) int {
 
 func written(method string, status int) bool {
 	return method != http.MethodGet && status >= 200 && status < 300
-}
-
-// pause waits, and reports false when the client gave up meanwhile.
-func pause(r *http.Request, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
 }
 
 // encode writes JSON as the services do: no HTML escapes.

@@ -147,7 +147,7 @@ func TestFaults(t *testing.T) {
 func TestSpoiltAnswers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{})
-	r.control("POST", "/faults", `{"route":"GET /v1/currency","kind":"malformed_json","times":1}`)
+	r.control("POST", "/faults", `{"route":"GET /v1/currency","kind":"malformed","times":1}`)
 	if a := r.want(200, "GET", "/v1/currency", ""); !strings.HasSuffix(string(a.body), ",,") {
 		t.Errorf("the body is %s", a.body)
 	}
