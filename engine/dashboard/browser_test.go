@@ -77,42 +77,39 @@ func evaluate[T any](b *browser, js string) T {
 
 func (b *browser) open(path string) { b.t.Helper(); b.do(chromedp.Navigate(b.server.URL + path)) }
 
-// shows waits until the page shows a text, also one that is still to be loaded.
-func (b *browser) shows(text string) {
+// soon waits until what it asks the page is true, also of one that is still to be loaded.
+func (b *browser) soon(js, missing string) {
 	b.t.Helper()
-	quoted, _ := json.Marshal(text) // a text always has a form
-	ask := chromedp.Evaluate[bool](fmt.Sprintf("!!document.body?.innerText.includes(%s)", quoted))
+	ask := chromedp.Evaluate[bool](js)
 	for until := time.Now().Add(2 * time.Minute); ; {
 		if ok, err := chromedp.Run(b.ctx, ask); ok && err == nil { // an error is a page that is just being left
 			return
 		}
 		if time.Now().After(until) {
 			body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
-			b.t.Fatalf("it does not show %q but:\n%s", text, body)
+			b.t.Fatalf("%s:\n%s", missing, body)
 		}
 		b.do(chromedp.Sleep(50 * time.Millisecond))
 	}
 }
 
-// press presses the button or follows the link that reads so, also one that is still to be loaded.
+// shows waits until the page shows a text.
+func (b *browser) shows(text string) {
+	b.t.Helper()
+	quoted, _ := json.Marshal(text) // a text always has a form
+	b.soon(fmt.Sprintf("!!document.body?.innerText.includes(%s)", quoted), fmt.Sprintf("it does not show %q but", text))
+}
+
+// press presses the button or follows the link that reads so, once the page's scripts are there.
 func (b *browser) press(text string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(text) // a text always has a form
-	ask := chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
+	b.soon(fmt.Sprintf(`(() => {
 		const el = [...document.querySelectorAll("main a, main button")].find((el) => el.innerText.trim().startsWith(%s));
-		el?.click();
-		return !!el;
-	})()`, quoted))
-	for until := time.Now().Add(2 * time.Minute); ; {
-		if ok, err := chromedp.Run(b.ctx, ask); ok && err == nil { // an error is a page that is just being left
-			return
-		}
-		if time.Now().After(until) {
-			body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
-			b.t.Fatalf("there is nothing to press that reads %q in:\n%s", text, body)
-		}
-		b.do(chromedp.Sleep(50 * time.Millisecond))
-	}
+		if (!el || document.readyState !== "complete") return false;
+		el.click();
+		return true;
+	})()`, quoted), fmt.Sprintf("there is nothing to press that reads %q in", text))
 }
 
 // enter replaces what stands in a field, as somebody who types.
