@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/kopru-io/kopru/engine/dashboard"
+	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
 )
 
@@ -442,4 +443,107 @@ func TestWhatIsTypedMeanwhileIsKept(t *testing.T) {
 	b.key(kb.Enter)
 	b.shows("Written.")
 	b.do(chromedp.WaitReady(`[role="status"]:focus`)) // which a screen reader reads out
+}
+
+// hardTimes fills a shop with whatever makes a page hard to lay out: work under way, trouble of each kind, and texts
+// that are long.
+func (s *shop) hardTimes() {
+	s.t.Helper()
+	ctx, now := s.t.Context(), time.Now()
+	s.write("z.hcl", `
+pipeline "stock_levels_of_all_branches_and_warehouses_to_books" {
+  description = "Stock levels of all branches and warehouses, every five minutes in opening hours and once at night"
+  every       = "5m"
+  source "order" { connection = fake.till }
+  sink "sale" {
+    connection = fake.books
+    match      = { ref = record.ref }
+    set        = record
+  }
+}
+pipeline "invoices" {
+  every = "1m"
+  source "order" { connection = fake.till }
+  sink "sale" {
+    connection = fake.books
+    match      = { ref = record.ref }
+    set        = record
+  }
+}
+`)
+	s.mu.Lock()
+	s.project = nil // so that the new file is read
+	s.mu.Unlock()
+	s.trouble()
+	s.sell()
+	long := "SHOP-0001/2026/" + strings.Repeat("7f3a9c", 30)
+	const message = "the books refused it: field \"lines[3].unitPriceInCurrency\" must be greater than or equal to 0 and less than or equal to " +
+		"99999999999999.99, but was given as \"-1.234.567,89\"; see https://books.example.test/help/articles/360001234567890-unit-prices-in-currency#limits"
+	begin := func(pipeline, id string) int64 {
+		fence, err := s.store.StartRun(ctx, state.Run{ID: id, Pipeline: pipeline, Kind: "run", Status: "running", StartedAt: now.Add(-95 * time.Second), Node: s.runner.Node})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return fence
+	}
+	const stock = "stock_levels_of_all_branches_and_warehouses_to_books"
+	fence := begin(stock, "run-1")
+	settled := state.Settlement{Run: "run-1", Fence: fence, Pipeline: stock, Source: "order"}
+	for i, h := range []state.Held{
+		{Status: state.HeldDead, Key: long, Code: "http.refused", Class: "invalid", Message: message},
+		{Status: state.HeldParked, Key: long + "b", Code: "lookup.missing", WaitsFor: "customer of fake.books with " + message, WaitTarget: "fake.books/customer", WaitMatch: "{}"},
+	} {
+		h.Pipeline, h.Run, h.RecordID, h.Step, h.Entity, h.Since, h.Version, h.Attempts = stock, "run-1", fmt.Sprint("r", i), "sale", "order", now.Add(-26*time.Hour), "v", 12345
+		h.Original, h.Current = []byte(`{"ref":"`+h.Key+`","note":"`+strings.Repeat("very long ", 40)+`"}`), []byte(`{"ref":"`+h.Key+`"}`)
+		settled.Hold = append(settled.Hold, h)
+		settled.Entries = append(settled.Entries, state.Entry{
+			At: now, Run: "run-1", Pipeline: stock, Entity: "order", Key: h.Key, RecordID: h.RecordID, Outcome: state.Outcome(h.Status), Code: h.Code, Reason: h.Message + h.WaitsFor,
+		})
+	}
+	for _, err := range []error{
+		s.store.Settle(ctx, settled),
+		s.store.PutHalt(ctx, state.Halt{Pipeline: "invoices", At: now.Add(-3 * time.Hour), Who: "ada.van.den.berg@accountants.example.com (OIDC)"}),
+		s.store.PauseConnection(ctx, "fake.till", 42*time.Minute, "HTTP 429: too many calls; Retry-After says 2520 seconds"),
+		s.store.PutTroubles(ctx, "elsewhere/1", []state.Trouble{{Connection: "fake.books", Since: now.Add(-time.Hour), Reason: message}}),
+		s.store.PutTested(ctx, state.Tested{Connection: "fake.books", At: now.Add(-time.Hour), Answer: []byte(
+			`{"ok":false,"facts":["It answers in 1234 ms"],"problems":[{"summary":"The credentials are refused","detail":"Ask for a new key in the books' settings."}]}`)}),
+		s.store.BeginBackfill(ctx, state.Backfill{
+			ID: "fill-1", Pipeline: "orders", Span: "2025-01-01 … 2025-06-30", Status: "running", StartedAt: now.Add(-time.Hour), Node: s.runner.Node,
+			Partitions: []state.Partition{{Number: 1}, {Number: 2}, {Number: 3}},
+		}),
+		s.store.Beat(ctx, state.Node{Name: s.runner.Node, Version: "1.2.3", Since: now.Add(-time.Hour)}),
+	} {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// TestHardTimes looks at the pages on a day on which all goes wrong, and on the first, when nothing ran yet.
+func TestHardTimes(t *testing.T) {
+	s := newShop(t)
+	b := newBrowser(t, s)
+	look := func(when, lang, scheme string, width int64, pages map[string]string) {
+		t.Helper()
+		b.device(scheme, width, 900)
+		evaluate[bool](b, fmt.Sprintf(`document.cookie = "kopru_language=%s; path=/"; true`, lang))
+		for name, path := range pages {
+			b.open(path)
+			b.do(chromedp.WaitReady("main"))
+			b.judge(fmt.Sprintf("%s, %s, %s, %d", when, name, lang, width))
+			b.keep(fmt.Sprintf("%s-%s-%s-%d", when, name, lang, width))
+		}
+	}
+	b.open("/")
+	look("first", "en", "light", 1280, map[string]string{
+		"overview": "/", "pipeline": "/pipelines/orders", "failures": "/failures", "live": "/live", "reconciliation": "/reconciliation",
+	})
+	s.hardTimes()
+	const stock = "stock_levels_of_all_branches_and_warehouses_to_books"
+	pages := map[string]string{
+		"overview": "/", "pipeline": "/pipelines/" + stock, "orders": "/pipelines/orders", "paused": "/pipelines/invoices", "failures": "/failures", "group": "/failures/group?pipeline=" + stock + "&step=sale&code=http.refused&status=dead",
+		"letter": "/failures/2", "activity": "/activity", "connections": "/connections", "record": "/record?pipeline=" + stock + "&key=SHOP-0001/2026/" + strings.Repeat("7f3a9c", 30), "nodes": "/nodes", "settings": "/settings",
+	}
+	look("hard", "nl", "dark", 390, pages)
+	look("hard", "tr", "light", 1280, pages)
 }

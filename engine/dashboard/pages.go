@@ -64,9 +64,7 @@ func (s speaker) functions() template.FuncMap {
 		"t": s.text, "n": s.number, "money": func(n any) string { return s.money(fmt.Sprint(n)) }, "short": s.short, "price": func(n any, currency string) string { return s.price(fmt.Sprint(n), currency) }, "query": queryEscape, "explain": diag.Explain,
 		"pretty": func(data json.RawMessage) string { return pretty(data) },
 		"json":   func(v any) string { return scalar(v) },
-		"took": func(ms int64) string {
-			return (time.Duration(ms) * time.Millisecond).Round(time.Millisecond * 10).String()
-		},
+		"took":   s.took, "schedule": s.schedule,
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"clock": func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
 		"spark": spark, "outcomes": func() []string { return []string{"delivered", "unchanged", "filtered", "parked", "dead"} },

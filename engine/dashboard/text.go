@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/text/currency"
 	"golang.org/x/text/language"
@@ -107,6 +108,34 @@ func (s speaker) price(amount, code string) string {
 		return sign + text + "\u00a0" + strings.TrimSpace(symbol)
 	}
 	return sign + symbol + text
+}
+
+// schedule says when a pipeline runs, as its definition does.
+func (s speaker) schedule(text string) string {
+	if every, ok := strings.CutPrefix(text, "every "); ok {
+		return s.text("every %s", every)
+	}
+	if text == "when told to" {
+		return s.text(text)
+	}
+	return text
+}
+
+// took is how long something took, in at most two units.
+func (s speaker) took(ms int64) string {
+	d := time.Duration(ms) * time.Millisecond
+	part := func(n time.Duration, unit string) string { return s.number(int64(n)) + "\u00a0" + s.text(unit) }
+	switch {
+	case d < time.Second:
+		return part(d/time.Millisecond, "ms")
+	case d < time.Minute:
+		return s.printer.Sprint(number.Decimal(d.Round(100*time.Millisecond).Seconds(), number.MaxFractionDigits(1))) + "\u00a0" + s.text("s")
+	case d < time.Hour:
+		return part(d/time.Minute, "min") + " " + part(d%time.Minute/time.Second, "s")
+	case d < 24*time.Hour:
+		return part(d/time.Hour, "h") + " " + part(d%time.Hour/time.Minute, "min")
+	}
+	return part(d/(24*time.Hour), "d") + " " + part(d%(24*time.Hour)/time.Hour, "h")
 }
 
 // short is a number in few characters: 12,3 k.

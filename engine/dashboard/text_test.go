@@ -79,6 +79,16 @@ func TestNumbersByLocale(t *testing.T) {
 			t.Errorf("%s: %q, want %q", lang, got, want)
 		}
 	}
+	for ms, want := range map[int64]string{0: "0\u00a0ms", 999: "999\u00a0ms", 12_340: "12,3\u00a0sn", 3_599_999: "59\u00a0dk 59\u00a0sn", 3_621_930: "1\u00a0sa 0\u00a0dk", 90_000_000: "1\u00a0gün 1\u00a0sa"} {
+		if got := all["tr"].took(ms); got != want {
+			t.Errorf("%d ms: %q, want %q", ms, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{720 * time.Hour: "30d", 15 * time.Minute: "15m", 90 * time.Minute: "1h30m", time.Hour: "1h", 10 * time.Second: "10s", 610 * time.Second: "10m10s"} {
+		if got := written(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
 	for lang, want := range map[string][4]string{
 		"en": {"€1,234.50", "−€0.05", "¥1,500", "12.00"}, "nl": {"€\u00a01.234,50", "€\u00a0−0,05", "JP¥\u00a01.500", "12,00"},
 		"nb": {"1\u00a0234,50\u00a0€", "−0,05\u00a0€", "1\u00a0500\u00a0JPY", "12,00"}, "tr": {"€1.234,50", "−€0,05", "¥1.500", "12,00"},

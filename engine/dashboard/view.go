@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kopru-io/kopru/engine/run"
@@ -75,8 +76,12 @@ type Overview struct {
 
 // NeedsSomebody tells whether there is something that does not mend itself.
 func (o *Overview) NeedsSomebody() bool {
-	return o.Health == Failing || o.Health == Attention || len(o.Alerts) > 0 ||
-		slices.ContainsFunc(o.Connections, func(c ConnectionLine) bool { return c.State == Down })
+	return o.Health == Failing || o.Health == Attention || len(o.Alerts) > 0 || o.Down()
+}
+
+// Down tells whether a connection does not work.
+func (o *Overview) Down() bool {
+	return slices.ContainsFunc(o.Connections, func(c ConnectionLine) bool { return c.State == Down })
 }
 
 // AlertLine is something that is wrong, and that an alert watches over.
@@ -505,14 +510,28 @@ func policyOf(p *pipelines.Pipeline) []Setting {
 	e := p.OnError
 	return []Setting{
 		{Name: "schedule", Value: p.Schedule.String()},
-		{Name: "attempts", Value: fmt.Sprintf("%d, %s, %s … %s", e.Attempts, e.Backoff, e.Initial, e.Max)},
+		{Name: "attempts", Value: fmt.Sprintf("%d, %s, %s … %s", e.Attempts, e.Backoff, written(e.Initial), written(e.Max))},
 		{Name: "then", Value: e.Then},
-		{Name: "park_for", Value: e.ParkFor.String()},
+		{Name: "park_for", Value: written(e.ParkFor)},
 		{Name: "park_key", Value: fmt.Sprint(e.ParkKey)},
 		{Name: "activity", Value: p.Activity},
 		{Name: "payloads", Value: p.Payloads},
 		{Name: "definition", Value: p.Version},
 	}
+}
+
+// written is a duration as definitions have it: 30d, 15m.
+func written(d time.Duration) string {
+	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", days)
+	}
+	text := d.String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, nothing) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 // Chart is records per hour and outcome, for drawing.
