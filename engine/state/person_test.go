@@ -102,7 +102,7 @@ func testErase(t *testing.T, s *state.Store) {
 	erased := must(s.Erase(ctx, []string{secretWord}))
 	if diff := cmp.Diff(state.Erased{
 		Rows:    map[string]int64{"activity": 3, "stories": 3, "held": 1, "mentions": 2, "intents": 1, "links": 1},
-		Blotted: map[string]int64{"runs": 2, "audit": 1},
+		Blotted: map[string]int64{"runs": 2, "audit": 1, "pauses": 1, "tests": 1, "troubles": 1},
 	}, erased); diff != "" {
 		t.Errorf("erased (-want +got):\n%s", diff)
 	}
