@@ -52,6 +52,7 @@ func TestPagesTellWhatHappened(t *testing.T) {
 			}
 		}
 	}
+	contains(t, s.get("/record?pipeline=orders&key=A-4", "Accept-Language", "nl"), "Mislukt bij stap &#34;sale&#34;: total is no number")
 	contains(t, s.get("/pipelines/orders/plan"), "No record would be read")
 	contains(t, s.get("/connections"), "not tested yet")
 	contains(t, s.post("/connections/fake.books/check", "", http.StatusOK), "It is open with •••")

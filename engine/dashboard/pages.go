@@ -65,6 +65,7 @@ func (s speaker) functions() template.FuncMap {
 		"pretty": func(data json.RawMessage) string { return pretty(data) },
 		"json":   func(v any) string { return scalar(v) },
 		"took":   s.took, "schedule": s.schedule,
+		"why":   func(v *RecordView) string { return why(*v.Chosen, v.Letters, s.text) },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"clock": func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
 		"spark": spark, "outcomes": func() []string { return []string{"delivered", "unchanged", "filtered", "parked", "dead"} },
@@ -75,7 +76,7 @@ func (s speaker) functions() template.FuncMap {
 		},
 		"word": func(word string) string { return s.text(word) },
 		"past": func(action string) string {
-			return s.text(map[string]string{"create": "created", "update": "updated"}[action])
+			return s.text(past(action))
 		},
 		"plus":      func(a, b int) int { return a + b },
 		"languages": func() map[string]string { return languageNames },
@@ -156,6 +157,9 @@ func (r *room) fail(w http.ResponseWriter, req *http.Request, err error) {
 	switch {
 	case errors.As(err, &f):
 		status, message = f.status, f.message
+		if !strings.Contains(message, "%") { // it is no format, and may be among the texts
+			message = r.pages[languageOf(req)].text(message)
+		}
 	case errors.As(err, &m):
 		status, message = m.GetStatus(), strings.TrimSpace(m.Error())
 	default:

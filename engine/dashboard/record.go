@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -130,7 +131,7 @@ func (r *room) record(ctx context.Context, pipeline, key string, chosen int64) (
 	if out.Chosen == nil {
 		return out, nil
 	}
-	out.Why = why(*out.Chosen, out.Letters)
+	out.Why = why(*out.Chosen, out.Letters, fmt.Sprintf)
 	body, err := r.Store.StoryOf(ctx, out.Chosen.record)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/plugins/record"
@@ -79,44 +80,45 @@ func readStory(body []byte) (*Story, []Documents, error) {
 	return &s, out, nil
 }
 
-// why says in one sentence how a record ended.
-func why(e Entry, letters []Letter) string {
+// why says in one sentence how a record ended, in the language that say speaks.
+func why(e Entry, letters []Letter, say func(format string, args ...any) string) string {
 	switch e.Outcome {
 	case state.Filtered:
-		return fmt.Sprintf("Skipped: %s.", e.Reason)
+		return say("Skipped: %s.", e.Reason)
 	case state.Unchanged:
-		return "Left alone: everything it asks for stands in the target already."
+		return say("Left alone: everything it asks for stands in the target already.")
 	case state.Delivered:
-		made := ""
+		var made []string
 		for _, f := range e.Effects {
-			if f.Action == "unchanged" || f.ID == "" {
-				continue
+			if f.Action != "unchanged" && f.ID != "" {
+				made = append(made, say(past(f.Action))+" "+f.Entity+" "+f.ID)
 			}
-			if made != "" {
-				made += ", "
-			}
-			made += f.Action + "d " + f.Entity + " " + f.ID
 		}
-		if made == "" {
-			return "Delivered."
+		if made == nil {
+			return say("Delivered.")
 		}
-		return "Delivered: " + made + "."
+		return say("Delivered: %s.", strings.Join(made, ", "))
 	case state.Discarded:
-		return fmt.Sprintf("Closed by a person: %s.", e.Reason)
+		return say("Closed by a person: %s.", e.Reason)
 	case state.Parked:
 		for _, l := range letters {
 			if l.Status == state.HeldParked {
-				return fmt.Sprintf("Waits at step %q for %s, and is tried again as soon as that is there.", l.Step, l.WaitsFor)
+				return say("Waits at step %q for %s, and is tried again as soon as that is there.", l.Step, l.WaitsFor)
 			}
 		}
-		return "Waited: " + e.Reason + "."
+		return say("Waited: %s.", e.Reason)
 	case state.Dead:
 		for _, l := range letters {
 			if l.Open() {
-				return fmt.Sprintf("Failed at step %q: %s", l.Step, e.Reason)
+				return say("Failed at step %q: %s", l.Step, e.Reason)
 			}
 		}
-		return "Failed: " + e.Reason
+		return say("Failed: %s", e.Reason)
 	}
 	return e.Reason
+}
+
+// past is what was done, of what a plan says will be.
+func past(action string) string {
+	return map[string]string{"create": "created", "update": "updated"}[action]
 }

@@ -17,6 +17,9 @@ func TestEverythingIsTranslated(t *testing.T) {
 	want := slices.Concat(healthOrder, []string{
 		"delivered", "unchanged", "filtered", "parked", "dead", "discarded", "created", "updated", "same", "source", "lookup",
 		"transform", "sink", "succeeded", "partial", "failed", "viewer", "operator", "admin", "released", "superseded",
+		"ms", "s", "min", "h", "d", "every %s", "when told to", "Say why: the reason is kept with the letter and in the activity.",
+		"Skipped: %s.", "Left alone: everything it asks for stands in the target already.", "Delivered.", "Delivered: %s.", "Closed by a person: %s.",
+		"Waits at step %q for %s, and is tried again as soon as that is there.", "Waited: %s.", "Failed at step %q: %s", "Failed: %s",
 	})
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
