@@ -195,7 +195,9 @@ func (b *body) end(blocks ...string) {
 			continue
 		}
 		detail := "There is no such block in " + b.what + "."
-		if len(blocks) > 0 {
+		if where := belongs(inner.Type); where != "" {
+			detail = where
+		} else if len(blocks) > 0 {
 			detail += " There are: " + strings.Join(blocks, ", ") + "."
 		}
 		if slices.Contains(b.known, inner.Type) {

@@ -169,18 +169,18 @@ func (l *loader) noSecret(e hclsyntax.Expression) {
 			"Here it would be stored and shown with every record. Secrets belong in the settings of a connection.")
 		return
 	}
-	if callsSecret(e) {
-		l.errorf(e.Range(), "lang.sensitive", "secret() can't be used here",
+	if call := secretCall(e); call != nil {
+		l.errorf(call.Range(), "lang.sensitive", "secret() can't be used here",
 			"Here it would be stored and shown with every record. Secrets belong in the settings of a connection.")
 	}
 }
 
-// callsSecret tells whether an expression takes a secret out of the project's file.
-func callsSecret(e hclsyntax.Expression) bool {
-	found := false
+// secretCall is where an expression takes a secret out of the project's file, nil = nowhere.
+func secretCall(e hclsyntax.Expression) (found *hclsyntax.FunctionCallExpr) {
 	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
-		call, ok := n.(*hclsyntax.FunctionCallExpr)
-		found = found || ok && call.Name == "secret"
+		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name == "secret" && found == nil {
+			found = call
+		}
 		return nil
 	})
 	return found

@@ -316,6 +316,9 @@ func (l *loader) takeOver(diags hcl.Diagnostics, name string) {
 			if told["Invalid character"] && d.Summary == "Invalid expression" {
 				continue // which the character makes it
 			}
+			if d.Summary == "Unclosed configuration block" {
+				l.unclosed(&d, name)
+			}
 			if hint := slip(d, l.project.Files[name]); hint != "" {
 				d.Detail = hint
 			}
@@ -339,6 +342,10 @@ func slip(d diag.Diagnostic, text []byte) string {
 	switch {
 	case bytes.HasPrefix(rest, []byte("=")) && (bytes.HasSuffix(before, []byte("==")) || bytes.HasSuffix(before, []byte("!="))):
 		return "Two values are compared with == or !=; there is no === here."
+	case d.Summary == "Invalid multi-line string":
+		return "Is the closing quote missing? A text that goes over several lines is written <<-END, its lines, END."
+	case bytes.HasSuffix(before, []byte(" not")):
+		return "Write && for and, || for or, and ! for not."
 	case bytes.HasSuffix(before, []byte(" if")):
 		return "A choice is written condition ? one : other."
 	case bytes.HasPrefix(rest, []byte("(")) && method.Match(before):
@@ -412,9 +419,13 @@ func (l *loader) sort() map[string][]*hclsyntax.Block {
 				continue
 			}
 			if !ok {
+				detail := belongs(block.Type)
+				if detail == "" {
+					detail = "The blocks are: " + strings.Join(sortedNames(blockTypes), ", ") + "."
+				}
 				l.add(diag.Diagnostic{
 					Severity: diag.Error, Code: "lang.unknown_block", Summary: "Unknown block \"" + block.Type + "\"",
-					Detail:  "The blocks are: " + strings.Join(sortedNames(blockTypes), ", ") + ".",
+					Detail:  detail,
 					Suggest: diag.Closest(block.Type, sortedNames(blockTypes)), Subject: block.TypeRange.Ptr(),
 				})
 				continue
@@ -463,8 +474,16 @@ func (l *loader) distinct(what string, blocks []*hclsyntax.Block) iter.Seq[*hcls
 func (l *loader) identifier(block *hclsyntax.Block, label int) {
 	if name := block.Labels[label]; !hclsyntax.ValidIdentifier(name) {
 		l.errorf(block.LabelRanges[label], "lang.name", fmt.Sprintf("%q is not a name", name),
-			"Expressions refer to it, so it begins with a letter and has only letters, digits, _ and -.")
+			"Expressions refer to it, so it begins with a letter and has only letters, digits, _ and -."+named(block))
 	}
+}
+
+// named says where the name of a file, a table or an address goes.
+func named(block *hclsyntax.Block) string {
+	if !slices.Contains([]string{"source", "lookup", "sink", "target"}, block.Type) || len(block.Labels) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Give the step a short one, and write entity = %q in it.", block.Labels[0])
 }
 
 func sortedNames[V any](m map[string]V) []string {

@@ -48,7 +48,7 @@ func (l *loader) local(name string, e hclsyntax.Expression) {
 	if !ok {
 		l.broken["local."+name] = true
 	}
-	if len(l.roots(e, l.sensitive)) > 0 || callsSecret(e) { // what is made of a secret is one
+	if len(l.roots(e, l.sensitive)) > 0 || secretCall(e) != nil { // what is made of a secret is one
 		l.sensitive["local."+name] = true
 		l.secret(v)
 	}

@@ -20,7 +20,7 @@ func (f *flow) onError(block *hclsyntax.Block) OnError {
 	b := f.body(block)
 	out := defaultOnError
 	if v, rng, ok := b.public("retry"); ok && v != nil {
-		f.retry(v, rng, &out)
+		f.retry(v, rng, b.block.Body.Attributes["retry"], &out)
 	}
 	out.Then = b.word("then", "dead_letter", "dead_letter", "stop")
 	out.ParkKey = b.bool("park_key", false)
@@ -53,9 +53,14 @@ func (l *loader) days(v any, rng hcl.Range, name string, otherwise time.Duration
 
 const mostAttempts = 1000
 
-func (f *flow) retry(v any, rng hcl.Range, out *OnError) {
-	m, ok := v.(map[string]any)
-	for name, value := range m {
+func (f *flow) retry(v any, rng hcl.Range, attr *hclsyntax.Attribute, out *OnError) {
+	const how = `Write it as retry = { attempts = 6, backoff = "exponential", initial = "1s", max = "15m" }; backoff may be "constant".`
+	m, isObject := v.(map[string]any)
+	if !isObject {
+		f.errorf(rng, "lang.wrong_value", "Wrong retry", how)
+	}
+	for _, name := range sortedNames(m) {
+		value, ok := m[name], true
 		switch name {
 		case "attempts":
 			d, isNumber := positive(value)
@@ -63,20 +68,19 @@ func (f *flow) retry(v any, rng hcl.Range, out *OnError) {
 				i, err := d.Int64()
 				out.Attempts, isNumber = int(i), err == nil && i <= mostAttempts
 			}
-			ok = ok && isNumber
+			ok = isNumber
 		case "backoff":
 			out.Backoff, _ = value.(string)
-			ok = ok && (out.Backoff == "exponential" || out.Backoff == "constant")
+			ok = out.Backoff == "exponential" || out.Backoff == "constant"
 		case "initial":
-			out.Initial = f.duration(value, rng, "initial", out.Initial)
+			out.Initial = f.duration(value, entryRange(attr, name), "initial", out.Initial)
 		case "max":
-			out.Max = f.duration(value, rng, "max", out.Max)
+			out.Max = f.duration(value, entryRange(attr, name), "max", out.Max)
 		default:
 			ok = false
 		}
-	}
-	if !ok {
-		f.errorf(rng, "lang.wrong_value", "Wrong retry",
-			`Write it as retry = { attempts = 6, backoff = "exponential", initial = "1s", max = "15m" }; backoff may be "constant".`)
+		if !ok {
+			f.wrongEntry(attr, "Wrong retry", name, how, "attempts", "backoff", "initial", "max")
+		}
 	}
 }

@@ -1,13 +1,16 @@
 package pipelines
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/kopru-io/kopru/pipelines/diag"
 	"github.com/kopru-io/kopru/pipelines/expr"
@@ -94,14 +97,14 @@ func (f *flow) transform(block *hclsyntax.Block) {
 		f.env.Shapes["record"] = nil
 	default:
 		s.Path, s.Input = script, f.env.Shapes["record"]
-		s.Script = f.script(script, budget, b.place("script"))
+		s.Script = f.script(script, budget, b.place("script"), b.place("limits"))
 		f.env.Shapes["record"] = nil
 	}
 	f.pipeline.Steps = append(f.pipeline.Steps, s)
 }
 
 // script compiles a script; what is wrong with it stands in the script, or at its name when it can't be read.
-func (f *flow) script(path string, budget transforms.Budget, rng hcl.Range) *transforms.Program {
+func (f *flow) script(path string, budget transforms.Budget, rng, limits hcl.Range) *transforms.Program {
 	program, diags := transforms.Load(f.project.Dir, path, budget, f.project.Templates...)
 	for _, d := range diags {
 		if d.Subject == nil && d.Code == "transform.import" && filepath.IsLocal(path) {
@@ -114,7 +117,9 @@ func (f *flow) script(path string, budget transforms.Budget, rng hcl.Range) *tra
 			d.Summary, d.Detail = "There is no script \""+path+"\"", "It is looked for beside the pipelines, then in the templates that the project uses."
 			d.Suggest = diag.Closest(path, known)
 		}
-		if d.Subject == nil || !f.keepSource(d.Subject.Filename) {
+		if d.Code == "transform.limits" {
+			d.Subject = limits.Ptr()
+		} else if d.Subject == nil || !f.keepSource(d.Subject.Filename) {
 			d.Subject = rng.Ptr()
 		}
 		f.add(d)
@@ -136,30 +141,59 @@ func (f *flow) budget(b *body) transforms.Budget {
 	if !ok || v == nil {
 		return out
 	}
+	const how = `Write it as limits = { time = "1s", depth = 400, output = "4 MiB" }; with memory = "64 MiB" the script runs in a process of its own.`
+	attr := b.block.Body.Attributes["limits"]
 	m, isObject := v.(map[string]any)
-	for name, value := range m {
+	if !isObject {
+		f.errorf(rng, "lang.wrong_value", "Wrong limits", how)
+	}
+	for _, name := range sortedNames(m) {
+		value, ok := m[name], true
 		switch name {
 		case "time":
-			out.Time = f.duration(value, rng, "time", 0)
-			continue
+			out.Time = f.duration(value, entryRange(attr, name), "time", 0)
 		case "depth":
 			out.Depth = quantity(value)
-			isObject = isObject && out.Depth > 0
+			ok = out.Depth > 0
 		case "output":
 			out.Output = quantity(value)
-			isObject = isObject && out.Output > 0
+			ok = out.Output > 0
 		case "memory":
 			out.Memory = quantity(value)
-			isObject = isObject && out.Memory > 0
+			ok = out.Memory > 0
 		default:
-			isObject = false
+			ok = false
+		}
+		if !ok {
+			f.wrongEntry(attr, "Wrong limits", name, how, "time", "depth", "output", "memory")
 		}
 	}
-	if !isObject {
-		f.errorf(rng, "lang.wrong_value", "Wrong limits",
-			`Write it as limits = { time = "1s", depth = 400, output = "4 MiB" }; with memory = "64 MiB" the script runs in a process of its own.`)
-	}
 	return out
+}
+
+// wrongEntry complains about an entry of an object, at its place.
+func (l *loader) wrongEntry(attr *hclsyntax.Attribute, summary, name, how string, known ...string) {
+	d := diag.Diagnostic{Severity: diag.Error, Code: "lang.wrong_value", Summary: summary, Detail: how, Subject: entryRange(attr, name).Ptr()}
+	if slices.Contains(known, name) {
+		d.Detail = fmt.Sprintf("%s can't be this. %s", name, how)
+	} else {
+		d.Detail = fmt.Sprintf("There is no %q. %s", name, how)
+		d.Suggest = diag.Closest(name, known)
+	}
+	l.add(d)
+}
+
+// entryRange is where an entry of an object stands, or the whole attribute where that is made some other way.
+func entryRange(attr *hclsyntax.Attribute, name string) hcl.Range {
+	object, _ := attr.Expr.(*hclsyntax.ObjectConsExpr)
+	if object != nil {
+		for _, item := range object.Items {
+			if key, diags := item.KeyExpr.Value(nil); !diags.HasErrors() && key.Type() == cty.String && !key.IsNull() && key.AsString() == name {
+				return hcl.RangeBetween(item.KeyExpr.Range(), item.ValueExpr.Range())
+			}
+		}
+	}
+	return attr.Expr.Range()
 }
 
 // quantity is a whole number above zero, or a number of bytes such as "4 MiB"; 0 for what is neither.

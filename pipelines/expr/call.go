@@ -12,14 +12,17 @@ import (
 
 // Function is one that expressions may call.
 type Function struct {
-	Name     string
-	Group    string // in the reference
-	Doc      string // one sentence
-	Example  string // an expression that calls it
-	Result   string // what the example gives, as an expression; a test compares them
-	Min      int
-	Max      int // -1 = any number
-	Returns  Kind
+	Name    string
+	Group   string // in the reference
+	Doc     string // one sentence
+	Example string // an expression that calls it
+	Result  string // what the example gives, as an expression; a test compares them
+	Min     int
+	Max     int // -1 = any number
+	Returns Kind
+	// Judge says of an argument, by its place, what no record can make right, such as a broken pattern. What the text fixes is
+	// judged when the project is loaded.
+	Judge    map[int]func(v any) error
 	LoadTime bool // called once, when the project is loaded; its arguments can't depend on a record
 	// Call is nil for the functions of the language itself, which the compiler knows by name.
 	Call func(args []any) (any, error)
@@ -78,7 +81,27 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) (closure, *Shape) {
 	case fn.LoadTime:
 		return c.loadTime(e, fn, library(fn, args, e)), &Shape{Kind: fn.Returns}
 	}
+	c.judge(fn, e, args)
 	return c.fold(e, library(fn, args, e)), returned(fn, e.ExpandFinal, shapes)
+}
+
+// judge looks at the arguments that the text fixes, of a call whose others come with each record.
+func (c *compiler) judge(fn Function, e *hclsyntax.FunctionCallExpr, args []closure) {
+	if c.tolerant > 0 || c.constant(e) {
+		return
+	}
+	for i, arg := range e.Args {
+		if fn.Judge[i] == nil || !c.constant(arg) || e.ExpandFinal && i == len(args)-1 {
+			continue
+		}
+		v, err := args[i](c.scope())
+		if err != nil {
+			continue // which is told already
+		}
+		if err := fn.Judge[i](v); err != nil {
+			c.errorf(arg.Range(), "expr.function", fn.Name+"() would fail on every record", "%v.", err)
+		}
+	}
 }
 
 func (c *compiler) unknownFunction(e *hclsyntax.FunctionCallExpr) {

@@ -183,7 +183,7 @@ func TestEvaluationErrors(t *testing.T) {
 		{`max(record.empty...)`, "expr.function", 1, "max was given 0 arguments"},
 		{`max(record.note...)`, "expr.wrong_type", 1, "… takes a list, not null"},
 		{`coalesce("", record.note)`, "expr.null_value", 1, "no value but null and empty texts"},
-		{`regexall("(", record.id)`, "expr.function", 1, "missing closing )"},
+		{`regexall("(${record.id}", record.id)`, "expr.function", 1, "missing closing )"},
 		{`formatdate("YYYY", record.id)`, "expr.function", 1, "no point in time"},
 		{`date("2026-01-01", "Mars/Base")`, "expr.function", 1, "no time zone"},
 		{`date("2026-01-01", 5)`, "expr.function", 1, "not a number"},

@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,17 +30,36 @@ func (z *zones) load(name any) (*time.Location, error) {
 	return location, nil
 }
 
+func (z *zones) judge(name any) error {
+	_, err := z.load(name)
+	return err
+}
+
+// layout judges one: it has some of the parts, and none as other languages write them.
+func layout(parts ...string) func(any) error {
+	return func(v any) error {
+		text, _ := v.(string)
+		has := func(part string) bool { return strings.Contains(text, part) }
+		if !slices.ContainsFunc(parts, has) || slices.ContainsFunc([]string{"yyyy", "dd", "HH", "SS", "%Y", "2006"}, has) {
+			return fmt.Errorf("the layout %q is not made of %s", text, strings.Join(parts, ", "))
+		}
+		return nil
+	}
+}
+
 func timeFunctions() []Function {
 	var known zones
 	return []Function{
 		{
 			Name: "date", Doc: "The day of a point in time, in a zone (default UTC).",
 			Example: `date("2026-12-31T23:30:00Z", "Europe/Amsterdam")`, Result: `"2027-01-01"`, Min: 1, Max: 2, Returns: String,
-			Call: func(args []any) (any, error) { return known.format(args, "YYYY-MM-DD") },
+			Judge: map[int]func(any) error{1: known.judge},
+			Call:  func(args []any) (any, error) { return known.format(args, "YYYY-MM-DD") },
 		},
 		{
 			Name: "formatdate", Doc: "A point in time in a layout of YYYY MM DD hh mm ss, in a zone (default UTC).",
 			Example: `formatdate("DD-MM-YYYY hh:mm", "2026-01-31T09:05:00Z")`, Result: `"31-01-2026 09:05"`, Min: 2, Max: 3, Returns: String,
+			Judge: map[int]func(any) error{0: layout("YYYY", "MM", "DD", "hh", "mm", "ss"), 2: known.judge},
 			Call: func(args []any) (any, error) {
 				layout, ok := args[0].(string)
 				if !ok {
@@ -51,6 +71,7 @@ func timeFunctions() []Function {
 		{
 			Name: "parsedate", Doc: "The day that a text says in a layout of YYYY MM DD; what it can't read fails.",
 			Example: `parsedate("DD-MM-YYYY", "31-01-2026")`, Result: `"2026-01-31"`, Min: 2, Max: 2, Returns: String, Call: parseDate,
+			Judge: map[int]func(any) error{0: layout("YYYY", "MM", "DD")},
 		},
 		{
 			Name: "dateadd", Doc: "A day so many days later, or earlier.", Example: `dateadd("2026-01-31", 14)`, Result: `"2026-02-14"`, Min: 2, Max: 2, Returns: String,
