@@ -22,8 +22,8 @@ func belongs(block string) string {
 	return ""
 }
 
-// unclosed finds the block whose brace is missing. The parser names the outermost one that is open at the end of the file;
-// the text's indentation tells which one it is: what follows it begins no further right than it does.
+// unclosed finds the brace that is not closed. The parser names the outermost one that is open at the end of the file; the
+// text's indentation tells which one it is: what follows it begins no further right, or the next closing brace further left.
 func (l *loader) unclosed(d *diag.Diagnostic, name string) {
 	text := l.project.Files[name]
 	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos)
@@ -38,10 +38,11 @@ func (l *loader) unclosed(d *diag.Diagnostic, name string) {
 	last := 0 // line
 	for _, t := range tokens {
 		at := t.Range.Start.Line
-		if at != last && t.Type == hclsyntax.TokenIdent && len(open) > 0 {
-			if o := open[len(open)-1]; at > o.line && at <= len(lines) && indent(lines[at-1]) <= o.indent {
+		if at != last && len(open) > 0 && at <= len(lines) {
+			o, depth := open[len(open)-1], indent(lines[at-1])
+			if at > o.line && (t.Type == hclsyntax.TokenIdent && depth <= o.indent || t.Type == hclsyntax.TokenCBrace && depth < o.indent) {
 				d.Subject = o.brace.Ptr()
-				d.Detail = fmt.Sprintf("Its closing brace is missing: line %d begins no further right than this block does.", at)
+				d.Detail = fmt.Sprintf("Its closing brace is missing: line %d begins further left than what is in it.", at)
 				return
 			}
 		}
