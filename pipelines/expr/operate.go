@@ -32,6 +32,11 @@ func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) (closure, *Shape) {
 			c.errorf(e.SrcRange, "lang.wrong_type", "Texts are not added", `They are joined in one pair of quotes: "${one}${other}".`)
 			return constant(nil), nil
 		}
+		if isWord(side) {
+			c.errorf(side.Range(), "lang.wrong_type", "Not a number",
+				"Numbers are written without quotes and with a point, such as 100.50. Days are compared with datediff(one, other) > 0.")
+			return constant(nil), nil
+		}
 	}
 	c.operand(leftShape, Number, l)
 	c.operand(rightShape, Number, r)
