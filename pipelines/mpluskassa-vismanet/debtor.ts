@@ -38,11 +38,18 @@ function address(relation: any, prefix: string, ctx: any) {
   const line = field("address");
   if (prefix && line === null && field("city") === null && field("zipcode") === null) return null;
   return {
-    addressLine1: line,
+    ...lines(line, relation.there?.[prefix || "address"]),
     postalCode: field("zipcode"),
     city: field("city"),
     countryId: countryCode(field("country") ?? "", ctx.vars.country),
   };
+}
+
+// lines are those that Visma.net has, while they say what the till says; else all of it is the first one.
+function lines(line: string | null, there: any) {
+  const have = [1, 2, 3].map((n) => text(there?.[`addressLine${n}`]));
+  if (have.filter((l) => l !== null).join(" ") !== (line ?? "")) return { addressLine1: line, addressLine2: null, addressLine3: null };
+  return { addressLine1: have[0], addressLine2: have[1], addressLine3: have[2] };
 }
 
 function text(v: unknown): string | null {

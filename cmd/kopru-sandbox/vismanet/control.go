@@ -189,7 +189,7 @@ func (s *Server) controlCustomers() []object {
 			"phone":     c.contact.phone1,
 			"attention": c.contact.attention, "vatNumber": c.plain.text("vatRegistrationId"), "vatZone": c.zone,
 			"currency": c.currency, "terms": c.terms,
-			"line1": c.main.line1, "postalCode": c.main.postalCode, "city": c.main.city, "country": c.main.country,
+			"line1": c.main.line1, "line2": c.main.line2, "postalCode": c.main.postalCode, "city": c.main.city, "country": c.main.country,
 			"modified": utc(c.modified),
 		})
 	}
@@ -237,7 +237,7 @@ var (
 	controlShipment = newSchema("Shipment", bare(text, "order"), bare(boolean, "invoice"), bare(anyObject, "quantities"))
 
 	controlCustomer = newSchema("Customer",
-		bare(text, "name email phone attention vatNumber line1 postalCode city country"), bareEnum("status", statuses))
+		bare(text, "name email phone attention vatNumber line1 line2 postalCode city country"), bareEnum("status", statuses))
 )
 
 // readControl is strict about names, unlike the services: a typing mistake in a test should not go by unseen.
@@ -381,7 +381,7 @@ func (s *Server) controlChangeCustomer(r *http.Request) (any, error) {
 	draft := c.clone()
 	for name, to := range map[string]*string{
 		"name": &draft.name, "status": &draft.status, "email": &draft.contact.email, "phone": &draft.contact.phone1,
-		"attention": &draft.contact.attention, "line1": &draft.main.line1, "postalCode": &draft.main.postalCode,
+		"attention": &draft.contact.attention, "line1": &draft.main.line1, "line2": &draft.main.line2, "postalCode": &draft.main.postalCode,
 		"city": &draft.main.city, "country": &draft.main.country,
 	} {
 		if v.has(name) {
