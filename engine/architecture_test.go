@@ -19,8 +19,9 @@ var arrows = []struct {
 	room string
 	may  []string
 }{
-	{"cmd/kopru-sandbox/mpluskassa", []string{"cmd/kopru-sandbox/limit", "cmd/kopru-sandbox/shop"}},
-	{"cmd/kopru-sandbox/vismanet", []string{"cmd/kopru-sandbox/limit", "cmd/kopru-sandbox/shop"}},
+	{"cmd/kopru-sandbox/mpluskassa", []string{"cmd/kopru-sandbox/fault", "cmd/kopru-sandbox/limit", "cmd/kopru-sandbox/shop"}},
+	{"cmd/kopru-sandbox/vismanet", []string{"cmd/kopru-sandbox/fault", "cmd/kopru-sandbox/limit", "cmd/kopru-sandbox/shop"}},
+	{"cmd/kopru-sandbox/fault", nil},
 	{"cmd/kopru-sandbox/limit", nil},
 	{"cmd/kopru-sandbox/shop", nil},
 	{"cmd/kopru-sandbox", []string{"cmd/kopru-sandbox"}},
