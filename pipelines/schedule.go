@@ -72,15 +72,15 @@ func (s *Schedule) Due(last, now time.Time) (time.Time, bool) {
 func (s *Schedule) String() string {
 	switch {
 	case s.Every > 0:
-		return "every " + words(s.Every)
+		return "every " + Words(s.Every)
 	case s.Cron != "":
 		return s.Cron + " " + s.Timezone
 	}
 	return "when told to"
 }
 
-// words is a length of time without its zeros: 5m, not 5m0s.
-func words(d time.Duration) string {
+// Words is a length of time as people write it, without its zeros: 5m, not 5m0s.
+func Words(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

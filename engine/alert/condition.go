@@ -185,7 +185,7 @@ func (g *Guard) silent(ctx context.Context, a *pipelines.Alert) ([]state.Alert, 
 		}
 		out = append(out, state.Alert{
 			Condition: bySilence, Subject: p.Name, Since: since, Path: "/pipelines/" + url.PathEscape(p.Name),
-			What:   "No record came through pipeline " + p.Name + " for " + span(a.Silence),
+			What:   "No record came through pipeline " + p.Name + " for " + pipelines.Words(a.Silence.Round(time.Minute)),
 			Why:    "Its source " + p.Source.Connection.Address() + " gave none, though there should be some at this time.",
 			Remedy: "Look whether the other system works and sends: kopru check tries the connection.",
 		})

@@ -202,14 +202,3 @@ func withoutAddress(err error, to string) error {
 	}
 	return errors.New(text)
 }
-
-// span is a time as people write it: 2h, 30m.
-func span(d time.Duration) string {
-	text := d.Round(time.Minute).String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = strings.TrimSuffix(text, zero[1:])
-		}
-	}
-	return text
-}
