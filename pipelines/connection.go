@@ -57,7 +57,7 @@ func (l *loader) unknownConnector(name string, rng hcl.Range, err error) {
 func (l *loader) connections(blocks []*hclsyntax.Block) {
 	seen := map[string]hcl.Range{}
 	for _, block := range blocks {
-		c := &Connection{Type: block.Labels[0], Name: block.Labels[1], Range: block.DefRange()}
+		c := &Connection{Type: block.Labels[0], Name: block.Labels[1], Range: block.DefRange(), attributes: block.Body.Attributes}
 		l.identifier(block, 0)
 		l.identifier(block, 1)
 		if first, ok := seen[c.Address()]; ok {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/kopru-io/kopru/pipelines/expr"
 	"github.com/kopru-io/kopru/plugins/protocol"
@@ -62,10 +63,20 @@ type Connection struct {
 	Limit    Limit
 	Isolated bool // has a connector process to itself
 	Range    hcl.Range
+
+	attributes hclsyntax.Attributes // as they stand in the text
 }
 
 // Address is how references name the connection: "mpluskassa.shop".
 func (c *Connection) Address() string { return c.Type + "." + c.Name }
+
+// Place is where an attribute is set, or where the connection is when it is not.
+func (c *Connection) Place(attribute string) hcl.Range {
+	if attr := c.attributes[attribute]; attr != nil {
+		return attr.NameRange
+	}
+	return c.Range
+}
 
 // Limit bounds the use of a connection over all pipelines; zero fields mean the connector's own.
 type Limit struct {

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/engine/run"
@@ -82,28 +79,12 @@ func (p *project) check(ctx context.Context, def *pipelines.Connection) checked 
 	answer.Facts = facts
 	for _, x := range problems {
 		answer.OK = answer.OK && x.GetWarning()
-		file, line := p.placeOf(def, x.GetAttribute())
+		place := def.Place(x.GetAttribute())
 		answer.Problems = append(answer.Problems, problem{
-			Attribute: x.GetAttribute(), File: file, Line: line, Summary: x.GetSummary(), Detail: x.GetDetail(), Warning: x.GetWarning(),
+			Attribute: x.GetAttribute(), File: place.Filename, Line: place.Start.Line, Summary: x.GetSummary(), Detail: x.GetDetail(), Warning: x.GetWarning(),
 		})
 	}
 	return answer
-}
-
-// placeOf is where a connection's attribute is set, or where the connection is when it is not.
-func (p *project) placeOf(def *pipelines.Connection, attribute string) (file string, line int) {
-	file, line = def.Range.Filename, def.Range.Start.Line
-	parsed, _ := hclsyntax.ParseConfig(p.Files[file], file, hcl.InitialPos) // it was read before
-	body, ok := parsed.Body.(*hclsyntax.Body)
-	if !ok {
-		return file, line
-	}
-	for _, b := range body.Blocks {
-		if attr := b.Body.Attributes[attribute]; attr != nil && b.Type == "connection" && slices.Equal(b.Labels, []string{def.Type, def.Name}) {
-			return file, attr.NameRange.Start.Line
-		}
-	}
-	return file, line
 }
 
 func (c *cli) printChecked(a checked) {
