@@ -30,8 +30,8 @@ type OIDC struct {
 // Everybody in place of a claim's value gives a role to all who may come in.
 const Everybody = "*"
 
-// dashboardRoles are the roles of the dashboard, the least first.
-var dashboardRoles = []string{"viewer", "operator", "admin"}
+// Roles are the roles of the dashboard, the least first.
+var Roles = []string{"viewer", "operator", "admin"}
 
 func (l *loader) oidc(block *hclsyntax.Block) *OIDC {
 	b := l.body(block)
@@ -105,8 +105,8 @@ func (l *loader) roles(b *body) map[string][]string {
 	}
 	out := map[string][]string{}
 	for _, name := range sortedNames(m) {
-		if !slices.Contains(dashboardRoles, name) {
-			l.errorf(rng, "lang.wrong_value", "There is no role "+name, "The roles are: "+strings.Join(dashboardRoles, ", ")+".")
+		if !slices.Contains(Roles, name) {
+			l.errorf(rng, "lang.wrong_value", "There is no role "+name, "The roles are: "+strings.Join(Roles, ", ")+".")
 			continue
 		}
 		out[name] = l.texts(m[name], func() {

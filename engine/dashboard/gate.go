@@ -32,14 +32,13 @@ const (
 	Admin    Role = "admin"    // changes settings, sees who did what
 )
 
-// Roles are all roles, the least first.
-var Roles = []Role{Viewer, Operator, Admin}
-
 // May tells whether the role allows what needs another one.
-func (r Role) May(need Role) bool { return slices.Index(Roles, r) >= slices.Index(Roles, need) }
+func (r Role) May(need Role) bool {
+	return slices.Index(pipelines.Roles, string(r)) >= slices.Index(pipelines.Roles, string(need))
+}
 
 // Known tells whether there is such a role.
-func (r Role) Known() bool { return slices.Contains(Roles, r) }
+func (r Role) Known() bool { return slices.Contains(pipelines.Roles, string(r)) }
 
 // person is who asks.
 type person struct {

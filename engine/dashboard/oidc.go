@@ -349,10 +349,10 @@ func admit(o *pipelines.OIDC, claims map[string]any) (Role, error) {
 		}
 	}
 	has := valuesOf(claimOf(claims, o.Claim))
-	for _, role := range slices.Backward(Roles) {
-		for _, value := range o.Roles[string(role)] {
+	for _, role := range slices.Backward(pipelines.Roles) {
+		for _, value := range o.Roles[role] {
 			if value == pipelines.Everybody || slices.Contains(has, value) {
-				return role, nil
+				return Role(role), nil
 			}
 		}
 	}
