@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
-
-	"github.com/mattn/go-isatty"
 
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
@@ -171,9 +168,7 @@ func newBackfillBar(c *cli, b state.Backfill) *backfillBar {
 		return bar
 	}
 	bar.out = c.err
-	if f, ok := c.err.(*os.File); ok {
-		bar.terminal = isatty.IsTerminal(f.Fd())
-	}
+	_, bar.terminal = terminalOf(c.err)
 	return bar
 }
 

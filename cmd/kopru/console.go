@@ -250,7 +250,7 @@ func varsOf(p *pipelines.Project, path string) map[string]any {
 // converse reads lines: on a terminal with editing and history.
 func (c *cli) converse(try func(line string) error) error {
 	read := c.lines()
-	if term.IsTerminal(int(c.in.Fd())) {
+	if c.attended() {
 		old, err := term.MakeRaw(int(c.in.Fd()))
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/mattn/go-isatty"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/engine/state"
@@ -85,7 +85,7 @@ func (c *cli) printCursors(view cursorsView) error {
 	if len(view.Live) > 0 {
 		fmt.Fprintln(table, "PIPELINE\tSOURCE\tCURSOR")
 		for _, p := range view.Live {
-			fmt.Fprintf(table, "%s\t%s\t%s\n", p.Pipeline, p.Source, cut(p.Cursor, 100))
+			fmt.Fprintf(table, "%s\t%s\t%s\n", p.Pipeline, p.Source, ansi.Truncate(p.Cursor, 100, "…"))
 		}
 	}
 	for _, b := range view.Backfills {
@@ -100,7 +100,7 @@ func (c *cli) printCursors(view cursorsView) error {
 			}
 			at := "from its beginning"
 			if p.Cursor != "" {
-				at = "from " + cut(p.Cursor, 60)
+				at = "from " + ansi.Truncate(p.Cursor, 60, "…")
 			}
 			fmt.Fprintf(table, "  %d\t%s\t%s\t%d records\t%s\t%s\n", p.Number, p.From, p.Status, p.Records.Read, at, p.Node)
 		}
@@ -201,12 +201,12 @@ func cursorText(cursor string) string {
 	if cursor == "" {
 		return "the beginning"
 	}
-	return cut(cursor, 100)
+	return ansi.Truncate(cursor, 100, "…")
 }
 
 // confirmed asks a person who sits there; anybody else has not said yes.
 func (c *cli) confirmed(question string) bool {
-	if c.in == nil || !isatty.IsTerminal(c.in.Fd()) {
+	if !c.attended() {
 		return false
 	}
 	fmt.Fprintf(c.err, "%s [y/N] ", question)

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/engine/dashboard"
@@ -107,7 +108,9 @@ func why(l dashboard.Letter) string {
 func minute(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 
 // cell is text that stays on its line and in its column.
-func cell(text string, width int) string { return cut(strings.Join(strings.Fields(text), " "), width) }
+func cell(text string, width int) string {
+	return ansi.Truncate(strings.Join(strings.Fields(text), " "), width, "…")
+}
 
 // printNext says what can be done about the newest open letter.
 func printNext(w io.Writer, ch *choice, list []dashboard.Letter) {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/engine/run"
@@ -64,7 +63,7 @@ func (c *cli) initCommand() *cobra.Command {
 				return err
 			}
 			w.ask = silent{}
-			if !yes && file == "" && isatty.IsTerminal(c.in.Fd()) {
+			if !yes && file == "" && c.attended() {
 				forms, err := newForms(cmd.Context(), c.in, c.out)
 				if err != nil {
 					return err

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -59,7 +58,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second one ends the process at once
 	c := &cli{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, stdout: os.Stdout, env: os.LookupEnv,
-		color: isatty.IsTerminal(os.Stderr.Fd()) && os.Getenv("NO_COLOR") == "",
+		color: colourful(os.Stderr),
 	}
 	os.Exit(c.main(ctx, os.Args[1:]))
 }

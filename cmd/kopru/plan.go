@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
-	"github.com/mattn/go-isatty"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -74,9 +73,8 @@ type page struct {
 
 // newPage has colours, and lines as wide as the screen, only on a terminal.
 func newPage(w io.Writer) page {
-	p := page{w: w}
-	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		p.color = os.Getenv("NO_COLOR") == ""
+	p := page{w: w, color: colourful(w)}
+	if f, ok := terminalOf(w); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			p.width = max(width, 60)
 		}
@@ -97,7 +95,7 @@ const (
 func (p page) line(color, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if p.width > 0 {
-		text = cut(text, p.width)
+		text = ansi.Truncate(text, p.width, "…")
 	}
 	if p.color && color != plain {
 		text = "\x1b[" + color + "m" + text + "\x1b[0m"
@@ -220,7 +218,7 @@ func shortFields(fields map[string]any) string {
 			parts = append(parts, name+"="+short(fields[name]))
 		}
 	}
-	return cut(strings.Join(parts, " "), 100)
+	return ansi.Truncate(strings.Join(parts, " "), 100, "…")
 }
 
 func short(v any) string {
@@ -228,13 +226,5 @@ func short(v any) string {
 	if err != nil {
 		return fmt.Sprint(v)
 	}
-	return cut(string(data), 60)
-}
-
-func cut(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	return string(runes[:n-1]) + "…"
+	return ansi.Truncate(string(data), 60, "…")
 }

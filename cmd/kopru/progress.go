@@ -3,12 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/mattn/go-isatty"
 
 	"github.com/kopru-io/kopru/engine/run"
 )
@@ -31,9 +28,7 @@ func newProgress(c *cli) *progress {
 		return p
 	}
 	p.out = c.err
-	if f, ok := c.err.(*os.File); ok {
-		p.terminal = isatty.IsTerminal(f.Fd())
-	}
+	_, p.terminal = terminalOf(c.err)
 	return p
 }
 

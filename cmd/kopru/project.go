@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/lmittmann/tint"
-	"github.com/mattn/go-isatty"
 
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
@@ -275,7 +274,7 @@ func (c *cli) logger(secrets *hidden) *slog.Logger {
 		level = slog.LevelDebug
 	}
 	var handler slog.Handler = slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level, ReplaceAttr: spans})
-	if f, ok := c.err.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+	if _, ok := terminalOf(c.err); ok {
 		handler = tint.NewTextHandler(c.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.color})
 	}
 	return slog.New(redacting{handler, secrets})

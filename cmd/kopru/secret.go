@@ -81,7 +81,7 @@ func (c *cli) setSecret(s *secret.Store, dir string, args []string) error {
 
 // readSecret asks on a terminal, without showing what is typed, and reads all of standard input elsewhere.
 func (c *cli) readSecret(name string) (string, error) {
-	if term.IsTerminal(int(c.in.Fd())) {
+	if c.attended() {
 		fmt.Fprintf(c.err, "%s: ", name)
 		text, err := term.ReadPassword(int(c.in.Fd()))
 		fmt.Fprintln(c.err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/pipelines"
@@ -84,7 +85,7 @@ func (c *cli) printSettings(lines []settingLine, whole bool) error {
 			value = string(text)
 		}
 		if !whole {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", l.Name, l.From, cut(value, 60))
+			fmt.Fprintf(w, "%s\t%s\t%s\n", l.Name, l.From, ansi.Truncate(value, 60, "…"))
 			continue
 		}
 		fmt.Fprintf(w, "%s = %s\n  %s\n  %s, from: %s, declared in %s\n", l.Name, value, l.Description, l.Type, l.From, l.File)

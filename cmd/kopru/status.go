@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -108,7 +107,7 @@ func (c *cli) looker(ctx context.Context, args []string) (look func(context.Cont
 
 func (c *cli) top(ctx context.Context, look func(context.Context) (*statusView, error), every time.Duration, times int) error {
 	show := &screen{out: c.out}
-	if f, ok := c.out.(*os.File); ok && !c.json && isatty.IsTerminal(f.Fd()) {
+	if f, ok := terminalOf(c.out); ok && !c.json {
 		show.open(f)
 		defer show.close()
 	}
@@ -172,7 +171,7 @@ const (
 
 func (s *screen) open(f *os.File) {
 	s.terminal = f
-	s.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	s.colour = colourful(f)
 	fmt.Fprint(s.out, screenOpen)
 	s.changed()
 }

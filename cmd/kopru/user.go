@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/state"
+	"github.com/kopru-io/kopru/pipelines"
 )
 
 func (c *cli) userCommand() *cobra.Command {
@@ -64,12 +64,12 @@ func knownRole(role string) error {
 	if dashboard.Role(role).Known() {
 		return nil
 	}
-	return fmt.Errorf("--role %s: it is one of: viewer, operator, admin", role)
+	return fmt.Errorf("--role %s: it is one of: %s", role, strings.Join(pipelines.Roles, ", "))
 }
 
 // password asks on a terminal, and reads a line elsewhere.
 func (c *cli) password(prompt string) (string, error) {
-	if isatty.IsTerminal(c.in.Fd()) {
+	if c.attended() {
 		fmt.Fprint(c.err, prompt)
 		text, err := term.ReadPassword(int(c.in.Fd()))
 		fmt.Fprintln(c.err)

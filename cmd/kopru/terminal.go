@@ -1,0 +1,25 @@
+package main
+
+import (
+	"os"
+
+	"golang.org/x/term"
+)
+
+// terminalOf is the terminal that a stream is, if it is one.
+func terminalOf(stream any) (f *os.File, ok bool) {
+	f, ok = stream.(*os.File)
+	return f, ok && f != nil && term.IsTerminal(int(f.Fd()))
+}
+
+// colourful tells whether what is written to a stream is shown in colours.
+func colourful(stream any) bool {
+	_, ok := terminalOf(stream)
+	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// attended tells whether a person can be asked.
+func (c *cli) attended() bool {
+	_, ok := terminalOf(c.in)
+	return ok
+}
