@@ -146,7 +146,7 @@ func (g *Guard) behind(ctx context.Context, a *pipelines.Alert) ([]state.Alert, 
 			What:   "Pipeline " + p.Name + " is behind: what its source had since then has no outcome yet",
 			Remedy: "See its runs on the dashboard, or run it now with kopru run --once " + p.Name + ", which says what is wrong.",
 		}
-		runs, err := g.Store.Runs(ctx, p.Name, 1)
+		runs, err := g.Store.Runs(ctx, state.RunFilter{Pipeline: p.Name, Limit: 1})
 		if err != nil {
 			return nil, err
 		}

@@ -72,6 +72,12 @@ type (
 		Pipeline string `query:"pipeline"`
 		Hours    int    `query:"hours" default:"48" minimum:"2" maximum:"2160"`
 	}
+	runsOf struct {
+		Pipeline string `query:"pipeline"`
+		Streak   string `query:"streak" doc:"only those of a streak"`
+		Before   string `query:"before" doc:"id of a run: what is older, for paging"`
+		Limit    int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+	}
 	planOf struct {
 		Name string `path:"name" doc:"name of the pipeline"`
 		Key  string `query:"key" doc:"only this record"`
@@ -160,6 +166,8 @@ func (r *room) api(mux *http.ServeMux) {
 		func(ctx context.Context, _ *nothing) ([]PipelineLine, error) { return r.pipelineLines(ctx) })
 	register(r, api, operation{"pipeline", get, "/api/v1/pipelines/{name}", "One pipeline, its steps and runs", "look"},
 		func(ctx context.Context, in *byName) (*PipelineView, error) { return r.pipeline(ctx, in.Name) })
+	register(r, api, operation{"runs", get, "/api/v1/runs", "The runs, one by one, newest first", "look"},
+		func(ctx context.Context, in *runsOf) ([]RunLine, error) { return r.runs(ctx, state.RunFilter(*in)) })
 	register(r, api, operation{"plan", get, "/api/v1/pipelines/{name}/plan", "What a run would do with the next records; writes nothing", "run"},
 		func(ctx context.Context, in *planOf) (*run.Plan, error) { return r.plan(ctx, in.Name, in.Key) })
 	register(r, api, operation{"run", post, "/api/v1/pipelines/{name}/run", "Run a pipeline now", "run"},

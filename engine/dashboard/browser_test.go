@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/state"
@@ -261,6 +262,56 @@ func TestAdminChangesASetting(t *testing.T) {
 	if len(s.books.sales) != 0 {
 		t.Error("a plan wrote")
 	}
+}
+
+// wait adds runs of the orders that do nothing but wait for a record that is parked already, after one that parks it.
+func (s *shop) wait(runs int) {
+	s.t.Helper()
+	parked := state.Run{Pipeline: "orders", Kind: "run", Status: "partial", Counts: state.Counts{Read: 1, Parked: 1}, Node: s.runner.Node}
+	for i := range runs + 1 {
+		parked.StartedAt, parked.Waits = time.Now().Add(time.Duration(i-runs-1)*30*time.Second), int64(min(i, 1))
+		parked.FinishedAt = parked.StartedAt.Add(120 * time.Millisecond)
+		parked.ID = ulid.MustNew(ulid.Timestamp(parked.StartedAt), ulid.DefaultEntropy()).String()
+		fence, err := s.store.StartRun(s.t.Context(), parked)
+		if err == nil {
+			err = s.store.FinishRun(s.t.Context(), parked, fence)
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// TestQuietRunsAreOneLine: runs that only wait are one line, which leads to each of them.
+func TestQuietRunsAreOneLine(t *testing.T) {
+	s := newShop(t)
+	s.wait(40)
+	s.sell()
+	b := newBrowser(t, s)
+	b.open("/pipelines/orders")
+	b.do(chromedp.WaitReady(".uplot canvas"))
+	b.shows("39 more like it since")
+	if n := evaluate[int](b, `document.querySelectorAll(".runs tbody tr").length`); n != 3 {
+		t.Errorf("%d lines", n)
+	}
+	b.judge("quiet runs")
+	b.keep("quiet")
+	b.press("39 more like it since")
+	b.shows("In a row, all alike")
+	if n := evaluate[int](b, `document.querySelectorAll(".runs tbody tr").length`); n != 25 {
+		t.Errorf("%d lines", n)
+	}
+	b.judge("quiet runs, one by one")
+	b.keep("quiet-unfolded")
+	b.press("Older")
+	b.do(chromedp.WaitNotPresent(`a[rel="next"]`))
+	if n := evaluate[int](b, `document.querySelectorAll(".runs tbody tr").length`); n != 15 {
+		t.Errorf("%d lines", n)
+	}
+	b.device("dark", 390, 844)
+	b.open("/pipelines/orders")
+	b.judge("quiet runs on a phone")
+	b.keep("quiet-phone")
 }
 
 // TestAccountantCompares a day: what happened, what is booked, and why one order is not.

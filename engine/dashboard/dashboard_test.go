@@ -64,6 +64,40 @@ func TestPagesTellWhatHappened(t *testing.T) {
 	}
 }
 
+// TestRunsAreToldOnce: the pipeline's page folds runs that only wait, its older ones have a page, and the API has each.
+func TestRunsAreToldOnce(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.wait(5)
+	for range 27 {
+		s.sell() // four records that are new each time
+	}
+	var view dashboard.PipelineView
+	into(t, s.get("/api/v1/pipelines/orders"), &view)
+	if len(view.Runs) != 25 || view.Older == "" || view.Runs[24].More != 0 {
+		t.Fatalf("%d runs, older than %q", len(view.Runs), view.Older)
+	}
+	contains(t, s.get("/pipelines/orders"), "/pipelines/orders/runs?before="+view.Older)
+	older := s.get("/pipelines/orders/runs?before=" + view.Older)
+	contains(t, older, "4 more like it since", `class="pill waiting"`, `class="pill partial"`)
+	if n := strings.Count(older, "<tr>"); n != 1+4 {
+		t.Errorf("%d lines", n)
+	}
+	var all, page, streak []dashboard.RunLine
+	into(t, s.get("/api/v1/runs?pipeline=orders"), &all)
+	into(t, s.get("/api/v1/runs?pipeline=orders&limit=10&before="+all[9].ID), &page)
+	if len(all) != 33 || len(page) != 10 || page[0].ID != all[10].ID {
+		t.Errorf("%d runs, then %d", len(all), len(page))
+	}
+	into(t, s.get("/api/v1/runs?streak="+all[31].ID), &streak)
+	if len(streak) != 5 || !streak[0].Idle || streak[0].Status != "partial" {
+		t.Errorf("%+v", streak)
+	}
+	if status, _, _ := s.ask(http.MethodGet, "/pipelines/none/runs", ""); status != http.StatusNotFound {
+		t.Errorf("runs of no pipeline: %d", status)
+	}
+}
+
 // TestFailureIsMended goes the way of an operator through the API: found, understood, planned, mended, replayed.
 func TestFailureIsMended(t *testing.T) {
 	t.Parallel()

@@ -248,7 +248,7 @@ func fillHours(t *testing.T, dsn string, names []string, begin time.Time) {
 			}
 			for minute := range 12 {
 				at := hour.Add(time.Duration(minute) * 5 * time.Minute).UnixMilli()
-				do("INSERT INTO runs VALUES ($1, $2, 'run', 'succeeded', $3, $4, '{}', '{}', '', 'v', 'x')", fmt.Sprint("old-", name, at), name, at, at)
+				do("INSERT INTO runs VALUES ($1, $2, 'run', 'succeeded', $3, $4, '{}', '{}', '', 'v', 'x', 0, $1)", fmt.Sprint("old-", name, at), name, at, at)
 			}
 		}
 	}

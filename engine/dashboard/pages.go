@@ -211,6 +211,7 @@ func (r *room) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /pipelines/{name}", r.get("pipeline", func(req *http.Request) (any, error) {
 		return r.pipeline(req.Context(), req.PathValue("name"))
 	}))
+	mux.HandleFunc("GET /pipelines/{name}/runs", r.get("runs", r.runsPage))
 	mux.HandleFunc("GET /pipelines/{name}/plan", r.get("plan", func(req *http.Request) (any, error) {
 		return r.plan(req.Context(), req.PathValue("name"), req.FormValue("key"))
 	}))

@@ -43,22 +43,6 @@ type PipelineLine struct {
 	HaltedAt    *time.Time   `json:"paused_at,omitempty"`
 }
 
-// RunLine is a run.
-type RunLine struct {
-	ID         string                      `json:"id"`
-	Pipeline   string                      `json:"pipeline"`
-	Kind       string                      `json:"kind"`
-	Status     string                      `json:"status"`
-	StartedAt  time.Time                   `json:"started_at"`
-	FinishedAt *time.Time                  `json:"finished_at,omitempty"`
-	TookMS     int64                       `json:"took_ms"`
-	Counts     state.Counts                `json:"records"`
-	Sinks      map[string]state.SinkCounts `json:"sinks" nullable:"false"`
-	Error      string                      `json:"error,omitempty"`
-	Node       string                      `json:"node"`
-	Version    string                      `json:"definition"`
-}
-
 // Overview is everything at a glance.
 type Overview struct {
 	Today       state.Counts     `json:"today"`
@@ -108,17 +92,6 @@ func (r *room) alerts(ctx context.Context) ([]AlertLine, error) {
 		}
 	}
 	return out, err
-}
-
-func (r *room) runLine(x state.Run) RunLine {
-	line := RunLine{
-		ID: x.ID, Pipeline: x.Pipeline, Kind: x.Kind, Status: x.Status, StartedAt: x.StartedAt, Counts: x.Counts, Sinks: x.Sinks,
-		Error: r.Clean(x.Error), Node: x.Node, Version: x.Version, TookMS: r.now().Sub(x.StartedAt).Milliseconds(),
-	}
-	if !x.FinishedAt.IsZero() {
-		line.FinishedAt, line.TookMS = &x.FinishedAt, x.FinishedAt.Sub(x.StartedAt).Milliseconds()
-	}
-	return line
 }
 
 func midnight(now time.Time) time.Time {
@@ -223,7 +196,7 @@ func (r *room) pipelineLines(ctx context.Context) ([]PipelineLine, error) {
 
 // lastRuns fills in what the newest runs say.
 func (r *room) lastRuns(ctx context.Context, line *PipelineLine) error {
-	runs, err := r.Store.Runs(ctx, line.Name, 5)
+	runs, err := r.Store.Runs(ctx, state.RunFilter{Pipeline: line.Name, Limit: 5})
 	if err != nil {
 		return err
 	}
@@ -402,9 +375,10 @@ type StepLine struct {
 type PipelineView struct {
 	PipelineLine
 	Steps     []StepLine     `json:"steps" nullable:"false"`
-	Runs      []RunLine      `json:"runs" nullable:"false"`
+	Runs      []Streak       `json:"runs" nullable:"false" doc:"the newest; those in a row that brought nothing new as one"`
 	Backfills []BackfillLine `json:"backfills" nullable:"false"`
 	Policy    []Setting      `json:"policy" nullable:"false" doc:"the settings in force"`
+	Older     string         `json:"older_runs,omitempty" doc:"the streak to go on behind"`
 	Here      bool           `json:"here" doc:"this node runs it"`
 }
 
@@ -429,14 +403,10 @@ func (r *room) pipeline(ctx context.Context, name string) (*PipelineView, error)
 	if err != nil {
 		return nil, err
 	}
-	out := &PipelineView{Here: r.Definition().Runs[name], Runs: []RunLine{}, Backfills: []BackfillLine{}, Policy: policyOf(p)}
+	out := &PipelineView{Here: r.Definition().Runs[name], Backfills: []BackfillLine{}, Policy: policyOf(p)}
 	out.PipelineLine = lines[slices.IndexFunc(lines, func(l PipelineLine) bool { return l.Name == name })]
-	runs, err := r.Store.Runs(ctx, name, 25)
-	if err != nil {
+	if out.Runs, out.Older, err = r.streaks(ctx, name, ""); err != nil {
 		return nil, err
-	}
-	for _, x := range runs {
-		out.Runs = append(out.Runs, r.runLine(x))
 	}
 	if out.Steps, err = r.steps(ctx, p, out.Today); err != nil {
 		return nil, err

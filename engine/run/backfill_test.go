@@ -100,7 +100,7 @@ func TestBackfillLeavesTheLiveCursorAlone(t *testing.T) {
 	if s := b.run(); s.Records.Read != 100 || s.Records.Unchanged != 100 {
 		t.Errorf("the next live run: %+v", s)
 	}
-	runs, err := b.store.Runs(t.Context(), "orders", 10)
+	runs, err := b.store.Runs(t.Context(), state.RunFilter{Pipeline: "orders"})
 	if err != nil || len(runs) != 3 || runs[1].Kind != "backfill" || runs[1].Counts != total || runs[1].FinishedAt.IsZero() {
 		t.Errorf("%+v, %v", runs, err)
 	}

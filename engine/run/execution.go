@@ -61,6 +61,7 @@ type execution struct {
 	ended   bool  // the source was read to its end
 	dropped bool  // something that was read was left for another time
 	counts  state.Counts
+	waits   int64 // of the parked ones, those that only go on waiting
 	sinks   map[string]state.SinkCounts
 }
 

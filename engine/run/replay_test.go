@@ -76,7 +76,7 @@ func TestReplayMany(t *testing.T) {
 		t.Errorf("%d released", n)
 	}
 	b.refused(run.Replay{IDs: ids[:1]}, "is closed (released)")
-	runs, err := b.store.Runs(t.Context(), "orders", 1)
+	runs, err := b.store.Runs(t.Context(), state.RunFilter{Pipeline: "orders", Limit: 1})
 	if err != nil || runs[0].Kind != "replay" {
 		t.Errorf("%+v, %v", runs, err)
 	}

@@ -104,7 +104,7 @@ func (r *Runner) carry(ctx context.Context, e *execution, kind string) (Summary,
 		summary.Status = Partial
 	}
 	row.Status, row.FinishedAt, row.Error = summary.Status, r.Clock(), summary.Error
-	row.Counts, row.Sinks = e.counts, e.sinks
+	row.Counts, row.Waits, row.Sinks = e.counts, e.waits, e.sinks
 	finishErr := e.lastWord(ctx, func(ctx context.Context) error { return r.Store.FinishRun(ctx, row, fence) })
 	return summary, errors.Join(err, finishErr)
 }

@@ -312,6 +312,7 @@ func (p Progress) Share(now time.Time) (share float64, left time.Duration, ok bo
 
 func (e *execution) report(s state.Settlement) {
 	e.counts.Add(s.Counts)
+	e.waits += s.StillParked
 	for step, c := range s.Sinks {
 		total := e.sinks[step]
 		total.Add(c)

@@ -71,7 +71,7 @@ func (e *execution) returning(ctx context.Context) ([]int64, error) {
 		}
 	}
 	if !e.waitCounted && counts.Read > 0 { // a run that is taken up again has counted them
-		e.report(state.Settlement{Counts: counts})
+		e.report(state.Settlement{Counts: counts, StillParked: counts.Parked})
 	}
 	e.waitCounted = true
 	return ids, e.expire(ctx, expired)

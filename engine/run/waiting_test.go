@@ -57,6 +57,33 @@ func TestOneQuestionPerThing(t *testing.T) {
 	}
 }
 
+// TestOnlyWaiting: a run that only goes on waiting says so, and is told with those like it.
+func TestOnlyWaiting(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, waiting)
+	order := func(ref string) { b.system.put(ref, map[string]any{"ref": ref, "sku": "A"}) }
+	order("o1")
+	for n := range 7 {
+		if n == 4 {
+			order("o2")
+		}
+		b.later(time.Duration(n) * time.Minute)
+		b.run()
+	}
+	streaks, err := b.store.Streaks(t.Context(), "orders", "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range streaks {
+		got = append(got, fmt.Sprintf("%d × %s, %d parked, idle %v", s.Runs, s.Status, s.Counts.Parked, s.Idle()))
+	}
+	want := []string{"2 × partial, 2 parked, idle true", "1 × partial, 2 parked, idle false", "3 × partial, 1 parked, idle true", "1 × partial, 1 parked, idle false"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestChangedDefinitionTriesParkedAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, waiting)

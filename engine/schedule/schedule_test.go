@@ -262,7 +262,7 @@ func testTakesOver(t *testing.T, dsn string) {
 		t.Errorf("the run that came is %+v", job)
 	}
 	t.Logf("taken over after %v", time.Since(began))
-	runs, err := store.Runs(t.Context(), "a", 10)
+	runs, err := store.Runs(t.Context(), state.RunFilter{Pipeline: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}

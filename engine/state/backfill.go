@@ -112,8 +112,8 @@ func (s *Store) BeginBackfill(ctx context.Context, b Backfill) error {
 			return err
 		}
 		err = s.insert(ctx, tx,
-			"INSERT INTO runs (id, pipeline, kind, status, started_at, finished_at, counts, sinks, error, version, node)", 11, "",
-			[][]any{{b.ID, b.Pipeline, "backfill", "running", b.StartedAt.UnixMilli(), 0, "{}", "{}", "", b.Version, b.Node}})
+			"INSERT INTO runs (id, pipeline, kind, status, started_at, finished_at, counts, sinks, error, version, node, streak)", 12, "",
+			[][]any{{b.ID, b.Pipeline, "backfill", "running", b.StartedAt.UnixMilli(), 0, "{}", "{}", "", b.Version, b.Node, b.ID}})
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func testBackfill(t *testing.T, s *state.Store) {
 	if b.Status != "succeeded" || b.Error != "" || total.Read != 11 || again != 2 || sinks["s"].Created != 11 {
 		t.Errorf("%+v %+v %d again", b, total, again)
 	}
-	if runs := must(s.Runs(ctx, "p", 10)); len(runs) != 1 || runs[0].Kind != "backfill" || runs[0].Counts != total {
+	if runs := must(s.Runs(ctx, state.RunFilter{Pipeline: "p"})); len(runs) != 1 || runs[0].Kind != "backfill" || runs[0].Counts != total {
 		t.Errorf("%+v", runs)
 	}
 	beginBackfill(t, s, "b2", 1, false) // the next one may begin

@@ -1,5 +1,5 @@
 -- One database holds everything that must survive: cursors, links, intents, dead letters, activity and runs.
--- The SQL is plain, so that SQLite and PostgreSQL share it; {serial}, {blob} and {passing} are the words that differ.
+-- The SQL is plain, so that SQLite and PostgreSQL share it; {serial}, {blob}, {passing} and {unless_there} are the words that differ.
 
 -- Versions of this text that were carried out.
 CREATE TABLE IF NOT EXISTS schemas (
@@ -148,6 +148,11 @@ CREATE TABLE IF NOT EXISTS runs (
   node        TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS runs_by_pipeline ON runs (pipeline, started_at);
+-- Of the parked ones in counts, those that only go on waiting; and the first of the alike runs that this one is among.
+ALTER TABLE runs ADD COLUMN {unless_there} waits BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN {unless_there} streak TEXT NOT NULL DEFAULT '';
+UPDATE runs SET streak = id WHERE streak = '';
+CREATE INDEX IF NOT EXISTS runs_by_streak ON runs (pipeline, streak, id, started_at);
 
 CREATE TABLE IF NOT EXISTS leases (
   pipeline TEXT PRIMARY KEY,

@@ -78,7 +78,7 @@ func readBack(t *testing.T, s *state.Store, run string) {
 	if intents := must(s.Intents(ctx, "books/"+run, []string{match})); intents[match].Run != run {
 		t.Errorf("%s: intents %+v", run, intents)
 	}
-	for _, r := range must(s.Runs(ctx, "orders", 0)) {
+	for _, r := range must(s.Runs(ctx, state.RunFilter{Pipeline: "orders"})) {
 		if r.ID == run && r.Error != "no "+secretWord {
 			t.Errorf("%s: the run failed by %q", run, r.Error)
 		}

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -36,6 +37,7 @@ var conformance = map[string]func(*testing.T, *state.Store){
 	"halts":           testHalts,
 	"positions":       testPositions,
 	"runs":            testRuns,
+	"streaks":         testStreaks,
 	"many writers":    testManyWriters,
 	"large":           testLarge,
 	"shares":          testShares,
@@ -350,12 +352,98 @@ func testRuns(t *testing.T, s *state.Store) {
 	if err := s.FinishRun(ctx, done, fence); err != nil {
 		t.Fatal(err)
 	}
-	runs := must(s.Runs(ctx, "p", 10))
+	runs := must(s.Runs(ctx, state.RunFilter{Pipeline: "p"}))
 	if len(runs) != 1 || runs[0].Status != "partial" || runs[0].Counts.Dead != 3 || runs[0].Sinks["s"].Created != 2 ||
 		!runs[0].FinishedAt.Equal(done.FinishedAt) {
 		t.Errorf("%+v", runs)
 	}
 	start(t, s, "r2", "p") // the lease is free again
+}
+
+// testStreaks: runs in a row that bring nothing new are one line, and one by one.
+func testStreaks(t *testing.T, s *state.Store) {
+	ctx, begin := t.Context(), time.UnixMilli(1700000000000)
+	n := 0
+	ran := func(r state.Run) {
+		t.Helper()
+		n++
+		r.ID, r.Pipeline, r.StartedAt = fmt.Sprintf("r%02d", n), "p", begin.Add(time.Duration(n)*30*time.Second)
+		r.FinishedAt = r.StartedAt.Add(time.Second)
+		fence, err := s.StartRun(ctx, r)
+		if err == nil {
+			err = s.FinishRun(ctx, r, fence)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits := state.Run{Kind: "run", Version: "v1", Status: "partial", Counts: state.Counts{Read: 1, Parked: 1}, Waits: 1}
+	parks, later, replay := waits, waits, waits
+	parks.Waits, later.Version, replay.Kind = 0, "v2", "replay"
+	idle := state.Run{Kind: "run", Version: "v1", Status: "succeeded"}
+	failed := state.Run{Kind: "run", Version: "v1", Status: "failed", Error: "no way"}
+	other := failed
+	other.Error = "no other way"
+	for _, r := range []state.Run{parks, parks, waits, waits, waits, idle, idle, failed, failed, other, waits, later, later, replay, waits} {
+		ran(r)
+	}
+	start(t, s, "r99", "p")
+	start(t, s, "r98", "another")
+	want := []string{"r99 1", "r15 1", "r14 1", "r13 2", "r11 1", "r10 1", "r09 2", "r07 2", "r05 3", "r02 1", "r01 1"}
+	var got []string
+	for before := ""; ; {
+		page := must(s.Streaks(ctx, "p", before, 4))
+		if len(page) == 0 {
+			break
+		}
+		for _, k := range page {
+			got = append(got, fmt.Sprint(k.ID, " ", k.Runs))
+			before = k.Streak
+			var ids []string
+			for older := ""; ; older = ids[len(ids)-1] {
+				one := must(s.Runs(ctx, state.RunFilter{Pipeline: "p", Streak: k.Streak, Before: older, Limit: 1}))
+				if len(one) == 0 {
+					break
+				}
+				ids = append(ids, one[0].ID)
+				if len(ids) == int(k.Runs) && !one[0].StartedAt.Equal(k.Since) {
+					t.Errorf("%s began at %v, not %v", k.Streak, k.Since, one[0].StartedAt)
+				}
+			}
+			if len(ids) != int(k.Runs) || ids[0] != k.ID {
+				t.Errorf("%s %d: one by one %v", k.ID, k.Runs, ids)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if all := must(s.Runs(ctx, state.RunFilter{Pipeline: "p"})); len(all) != 16 {
+		t.Errorf("%d runs", len(all))
+	}
+}
+
+// TestOlderState opens a database that was made before runs knew what they are among.
+func TestOlderState(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.db")
+	db := must(sql.Open("sqlite", path))
+	for _, statement := range []string{
+		"CREATE TABLE runs (id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, started_at BIGINT NOT NULL, " +
+			"finished_at BIGINT NOT NULL, counts TEXT NOT NULL, sinks TEXT NOT NULL, error TEXT NOT NULL, version TEXT NOT NULL, node TEXT NOT NULL)",
+		"INSERT INTO runs VALUES ('a', 'p', 'run', 'succeeded', 1, 2, '{}', '{}', '', 'v', 'n'), ('b', 'p', 'run', 'partial', 3, 4, '{\"read\":1,\"dead\":1}', '{}', '', 'v', 'n')",
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	if got := must(s.Streaks(t.Context(), "p", "", 0)); len(got) != 2 || got[0].ID != "b" || got[0].Counts.Dead != 1 || got[1].Runs != 1 {
+		t.Errorf("%+v", got)
+	}
 }
 
 func testManyWriters(t *testing.T, s *state.Store) {

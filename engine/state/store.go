@@ -73,6 +73,7 @@ type dialect struct {
 	clock  string // the database's clock in milliseconds
 
 	passing string // a table that need not survive a crash of the server
+	unless  string // a column is added unless it is there
 }
 
 var (
@@ -81,7 +82,7 @@ var (
 		clock: "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)",
 	}
 	postgresDialect = dialect{
-		name: "postgres", serial: "BIGSERIAL PRIMARY KEY", blob: "BYTEA", lock: " FOR UPDATE", passing: "UNLOGGED",
+		name: "postgres", serial: "BIGSERIAL PRIMARY KEY", blob: "BYTEA", lock: " FOR UPDATE", passing: "UNLOGGED", unless: "IF NOT EXISTS",
 		clock: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
 	}
 )
@@ -199,7 +200,7 @@ func openSQLite(path string) (write, read *sql.DB, err error) {
 // migrate makes the tables. Once it has, it does nothing: to look whether an index is there, PostgreSQL locks the table,
 // which a node that joins must not do to those at work.
 func (s *Store) migrate(ctx context.Context) error {
-	text := strings.NewReplacer("{serial}", s.dialect.serial, "{blob}", s.dialect.blob, "{passing}", s.dialect.passing).Replace(schema)
+	text := strings.NewReplacer("{serial}", s.dialect.serial, "{blob}", s.dialect.blob, "{passing}", s.dialect.passing, "{unless_there}", s.dialect.unless).Replace(schema)
 	if s.dialect.name == "postgres" { // several nodes may start at once
 		text = "SELECT pg_advisory_xact_lock(4207849484);\n" + text
 	}
@@ -218,7 +219,8 @@ func (s *Store) migrate(ctx context.Context) error {
 		if strings.TrimSpace(statement) == "" {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
+		_, err := tx.ExecContext(ctx, statement)
+		if err != nil && !strings.Contains(err.Error(), "duplicate column name") { // SQLite can't be asked to add it unless it is there
 			return err
 		}
 	}

@@ -125,10 +125,22 @@ type Run struct {
 	StartedAt  time.Time
 	FinishedAt time.Time // zero while it runs
 	Counts     Counts
+	Waits      int64 // of Counts.Parked, those that only go on waiting
 	Sinks      map[string]SinkCounts
 	Error      string
 	Version    string // of the definition
+	Streak     string // the first of the alike runs in a row that this one is among, often itself
 	Node       string
+}
+
+// Idle tells whether a run brought nothing new: all that it counted was waiting before.
+func (r *Run) Idle() bool { return r.Counts.Read == r.Waits }
+
+// Streak is a run or several in a row that brought nothing new, all alike. The newest stands for them.
+type Streak struct {
+	Run
+	Runs  int64     // how many
+	Since time.Time // when the first one began
 }
 
 // Story tells of one entry what came in, what the steps made of it, and what was sent and answered. It is JSON; what
