@@ -98,6 +98,38 @@ func TestRunsAreToldOnce(t *testing.T) {
 	}
 }
 
+// TestSearchGoesOn: the next page of a search and its files are of the same search.
+func TestSearchGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	for range 26 {
+		s.sell() // of four, two come through the first time and go on being the same
+	}
+	follow := func(page, name string) string {
+		t.Helper()
+		link := regexp.MustCompile(`href="([^"]*)">` + name).FindStringSubmatch(page)
+		if link == nil {
+			t.Fatalf("no %s in %s", name, page)
+		}
+		return s.get(html.UnescapeString(link[1]), "Accept-Language", "en")
+	}
+	first := s.get("/activity?pipeline=orders&outcome=unchanged", "Accept-Language", "en")
+	if n := strings.Count(first, `<tr id="e`); n != 50 {
+		t.Errorf("%d entries", n)
+	}
+	first = s.get("/activity?q=A-3&outcome=filtered", "Accept-Language", "en")
+	if file := follow(first, "CSV"); strings.Count(file, "\n") != 27 || strings.Count(file, "A-3") != 26 {
+		t.Errorf("%s", file)
+	}
+	if file := follow(first, "JSON lines"); strings.Count(file, "\n") != 26 {
+		t.Errorf("%s", file)
+	}
+	last := follow(s.get("/activity?pipeline=orders", "Accept-Language", "en"), "Older")
+	if n := strings.Count(last, `<tr id="e`); n != 50 || strings.Contains(last, `id="e104"`) || !strings.Contains(last, `id="e54"`) {
+		t.Errorf("%d entries of the next page", n)
+	}
+}
+
 // TestFailureIsMended goes the way of an operator through the API: found, understood, planned, mended, replayed.
 func TestFailureIsMended(t *testing.T) {
 	t.Parallel()

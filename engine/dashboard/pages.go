@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -280,8 +281,10 @@ type found struct {
 	FromText  string
 	ToText    string
 	Entries   []Entry
-	Older     string // query of the next page, "" = none
-	Query     string
+	Older     string // address of the next page, "" = none
+	CSV       string // address of the same as a file
+	Lines     string
+	Searched  bool
 	Pipelines []string
 	Codes     []string
 }
@@ -300,10 +303,15 @@ func (r *room) activityPage(req *http.Request) (any, error) {
 	}
 	q := req.URL.Query()
 	q.Del("before")
-	out.Query = q.Encode()
+	out.Searched = len(q) > 0
+	address := func(page, name, value string) string {
+		with := maps.Clone(q)
+		with.Set(name, value)
+		return page + "?" + with.Encode()
+	}
+	out.CSV, out.Lines = address("/activity/export", "format", "csv"), address("/activity/export", "format", "jsonl")
 	if len(out.Entries) == f.Limit {
-		q.Set("before", strconv.FormatInt(out.Entries[len(out.Entries)-1].ID, 10))
-		out.Older = q.Encode()
+		out.Older = address("/activity", "before", strconv.FormatInt(out.Entries[len(out.Entries)-1].ID, 10))
 	}
 	return out, nil
 }
