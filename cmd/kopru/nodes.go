@@ -26,6 +26,7 @@ type nodeView struct {
 	Since   string   `json:"since"`
 	Beat    string   `json:"last_heartbeat"`
 	Runs    []string `json:"runs"`
+	Serves  []string `json:"serves"` // the pipelines that it runs when they are due
 }
 
 type pauseView struct {
@@ -72,10 +73,8 @@ func viewNodes(database string, nodes []state.Node, pauses []state.Pause) nodesV
 		n := &nodes[i]
 		view := nodeView{
 			Name: n.Name, Host: n.Host(), PID: n.PID(), Version: n.Version, State: n.State(),
-			Since: n.Since.Format(clock), Beat: n.Beat.Format(clock), Runs: n.Runs,
-		}
-		if view.Runs == nil {
-			view.Runs = []string{}
+			Since: n.Since.Format(clock), Beat: n.Beat.Format(clock), Runs: append([]string{}, n.Runs...),
+			Serves: append([]string{}, n.Serves...),
 		}
 		out.Nodes = append(out.Nodes, view)
 	}

@@ -90,13 +90,9 @@ func (c *cli) looker(ctx context.Context, args []string) (look func(context.Cont
 		p.close()
 		return nil, nil, err
 	}
-	runs := map[string]bool{}
-	for _, pipeline := range p.Pipelines {
-		runs[pipeline.Name] = true
-	}
 	engine := dashboard.Engine{
 		Store: store, Log: p.log, Clean: p.secrets.clean,
-		Definition: func() dashboard.Definition { return dashboard.Definition{Project: p.Project, Runs: runs} },
+		Definition: func() dashboard.Definition { return dashboard.Definition{Project: p.Project} },
 	}
 	look = func(ctx context.Context) (*statusView, error) {
 		seen, err := engine.Look(ctx)
@@ -275,6 +271,8 @@ func printStatus(out io.Writer, v *statusView) error {
 			next = "paused by " + p.HaltedBy
 		} else if p.Next != nil {
 			next = p.Next.Format(time.TimeOnly)
+		} else if p.Unattended() {
+			next = p.Schedule + ", but no node runs it"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s%s\t%d\t%d\t%d\t%s\n", p.Name, health, rate(p.Name), behind(p.LagSeconds), p.Today.Read, p.Dead, p.Parked, next)
 	}

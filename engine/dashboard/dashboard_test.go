@@ -98,6 +98,53 @@ func TestRunsAreToldOnce(t *testing.T) {
 	}
 }
 
+// TestWhoRunsIt: what this node does not run is told with its schedule and the nodes that do.
+func TestWhoRunsIt(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.write("z.hcl", `
+pipeline "stock" {
+  every = "5m"
+  source "order" { connection = fake.till }
+  sink "sale" {
+    connection = fake.books
+    match      = { ref = record.ref }
+    set        = record
+  }
+}
+`)
+	beat := func(n state.Node) {
+		t.Helper()
+		n.Since = time.Now()
+		if err := s.store.Beat(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func() (line dashboard.PipelineLine, page string) {
+		t.Helper()
+		var lines []dashboard.PipelineLine
+		into(t, s.get("/api/v1/pipelines"), &lines)
+		return lines[1], s.get("/", "Accept-Language", "nl") + s.get("/pipelines/stock", "Accept-Language", "nl")
+	}
+	beat(state.Node{Name: "other/2", Serves: []string{"orders"}})
+	line, page := look()
+	if line.Next != nil || len(line.Nodes) != 0 || !line.Unattended() {
+		t.Errorf("%+v", line)
+	}
+	if n := strings.Count(page, "maar geen machine voert het uit"); n != 2 || strings.Count(page, "met de hand") != 1 { // the orders
+		t.Errorf("%d times in %s", n, page)
+	}
+	beat(state.Node{Name: "ending/3", Serves: []string{"stock"}, Draining: true})
+	beat(state.Node{Name: "elsewhere/1", Serves: []string{"orders", "stock"}})
+	line, page = look()
+	if line.Next == nil || time.Until(*line.Next) > 5*time.Minute || line.Here || strings.Join(line.Nodes, " ") != "elsewhere/1" {
+		t.Errorf("%+v", line)
+	}
+	if n := strings.Count(page, `<div class="small muted">op elsewhere/1</div>`); n != 2 {
+		t.Errorf("%d times in %s", n, page)
+	}
+}
+
 // TestSearchGoesOn: the next page of a search and its files are of the same search.
 func TestSearchGoesOn(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,9 @@ type PipelineLine struct {
 	Health      string       `json:"health" enum:"failing,attention,paused,waiting,well,new"`
 	Running     bool         `json:"running"`
 	Schedule    string       `json:"schedule,omitempty"`
-	Next        *time.Time   `json:"next,omitempty" doc:"when the next run is due"`
+	Next        *time.Time   `json:"next,omitempty" doc:"when the next run is due; none without a schedule, or while no node runs it"`
+	Here        bool         `json:"here" doc:"this node runs it"`
+	Nodes       []string     `json:"nodes" nullable:"false" doc:"those that run it when it is due"`
 	Last        *RunLine     `json:"last,omitempty"`
 	InStep      *time.Time   `json:"in_step,omitempty" doc:"everything that the source had by then has its outcome"`
 	LagSeconds  *float64     `json:"lag_s,omitempty" doc:"how long ago in_step is"`
@@ -41,6 +43,11 @@ type PipelineLine struct {
 	Parked      int64        `json:"parked"`
 	HaltedBy    string       `json:"paused_by,omitempty"`
 	HaltedAt    *time.Time   `json:"paused_at,omitempty"`
+}
+
+// Unattended tells whether it has a schedule that nobody follows.
+func (p *PipelineLine) Unattended() bool {
+	return p.Schedule != (&pipelines.Schedule{}).String() && p.Next == nil && p.HaltedAt == nil && !p.Here && len(p.Nodes) == 0
 }
 
 // Overview is everything at a glance.
@@ -156,9 +163,13 @@ func (r *room) pipelineLines(ctx context.Context) ([]PipelineLine, error) {
 	if err != nil {
 		return nil, err
 	}
+	nodes, err := r.Store.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]PipelineLine, 0, len(def.Project.Pipelines))
 	for _, p := range def.Project.Pipelines {
-		line := PipelineLine{Name: p.Name, Description: p.Description, Schedule: p.Schedule.String(), Hours: make([]int64, 24)}
+		line := PipelineLine{Name: p.Name, Description: p.Description, Schedule: p.Schedule.String(), Here: def.Runs[p.Name], Nodes: []string{}, Hours: make([]int64, 24)}
 		for _, h := range hours {
 			if h.Pipeline != p.Name {
 				continue
@@ -179,9 +190,14 @@ func (r *room) pipelineLines(ctx context.Context) ([]PipelineLine, error) {
 				line.Parked = c.Letters
 			}
 		}
+		for i := range nodes {
+			if n := &nodes[i]; n.State() == "running" && slices.Contains(n.Serves, p.Name) {
+				line.Nodes = append(line.Nodes, n.Name)
+			}
+		}
 		if halt, ok := halts[p.Name]; ok {
 			line.HaltedBy, line.HaltedAt = halt.Who, &halt.At
-		} else if p.Schedule.Scheduled() && def.Runs[p.Name] {
+		} else if p.Schedule.Scheduled() && (line.Here || len(line.Nodes) > 0) {
 			if next := p.Schedule.Next(now); !next.IsZero() {
 				line.Next = &next
 			}
@@ -346,7 +362,8 @@ type NodeLine struct {
 	Version string    `json:"version"`
 	Since   time.Time `json:"since"`
 	Beat    time.Time `json:"last_heartbeat"`
-	Runs    []string  `json:"runs" nullable:"false"`
+	Runs    []string  `json:"runs" nullable:"false" doc:"what it is at now"`
+	Serves  []string  `json:"serves" nullable:"false" doc:"the pipelines that it runs when they are due"`
 }
 
 func (r *room) nodes(ctx context.Context) ([]NodeLine, error) {
@@ -354,7 +371,7 @@ func (r *room) nodes(ctx context.Context) ([]NodeLine, error) {
 	out := make([]NodeLine, len(nodes))
 	for i := range nodes {
 		n := &nodes[i]
-		out[i] = NodeLine{n.Name, n.State(), n.Version, n.Since, n.Beat, append([]string{}, n.Runs...)}
+		out[i] = NodeLine{n.Name, n.State(), n.Version, n.Since, n.Beat, append([]string{}, n.Runs...), append([]string{}, n.Serves...)}
 	}
 	return out, err
 }
@@ -379,7 +396,6 @@ type PipelineView struct {
 	Backfills []BackfillLine `json:"backfills" nullable:"false"`
 	Policy    []Setting      `json:"policy" nullable:"false" doc:"the settings in force"`
 	Older     string         `json:"older_runs,omitempty" doc:"the streak to go on behind"`
-	Here      bool           `json:"here" doc:"this node runs it"`
 }
 
 // BackfillLine is a backfill with how far it is.
@@ -403,7 +419,7 @@ func (r *room) pipeline(ctx context.Context, name string) (*PipelineView, error)
 	if err != nil {
 		return nil, err
 	}
-	out := &PipelineView{Here: r.Definition().Runs[name], Backfills: []BackfillLine{}, Policy: policyOf(p)}
+	out := &PipelineView{Backfills: []BackfillLine{}, Policy: policyOf(p)}
 	out.PipelineLine = lines[slices.IndexFunc(lines, func(l PipelineLine) bool { return l.Name == name })]
 	if out.Runs, out.Older, err = r.streaks(ctx, name, ""); err != nil {
 		return nil, err

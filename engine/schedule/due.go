@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -66,6 +67,7 @@ func (s *Scheduler) Serve(ctx context.Context, plans map[string]pipelines.Schedu
 	}
 	s.mu.Lock()
 	s.times.put(plans, taken, s.opts.Now())
+	s.node.Serves = slices.Sorted(maps.Keys(plans))
 	s.mu.Unlock()
 	s.wake()
 	return nil

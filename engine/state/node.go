@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ type Node struct {
 	Since    time.Time
 	Beat     time.Time // when it was heard of last
 	Draining bool      // it takes no new runs
+	Serves   []string  // the pipelines that it runs when they are due
 	Gone     bool      // it was heard of too long ago, or its process is no more
 	Runs     []string  // what it is at now: pipelines, and partitions of their backfills
 }
@@ -66,9 +68,13 @@ func (s *Store) Beat(ctx context.Context, n Node) error {
 		if n.Draining {
 			draining = 1
 		}
-		err = s.insert(ctx, tx, "INSERT INTO nodes (name, version, since, beat, draining)", 5,
-			"ON CONFLICT (name) DO UPDATE SET version = excluded.version, since = excluded.since, beat = excluded.beat, draining = excluded.draining",
-			[][]any{{n.Name, n.Version, n.Since.UnixMilli(), now.UnixMilli(), draining}})
+		serves, err := json.Marshal(append([]string{}, n.Serves...))
+		if err != nil {
+			return err
+		}
+		err = s.insert(ctx, tx, "INSERT INTO nodes (name, version, since, beat, draining, serves)", 6, "ON CONFLICT (name) DO UPDATE "+
+			"SET version = excluded.version, since = excluded.since, beat = excluded.beat, draining = excluded.draining, serves = excluded.serves",
+			[][]any{{n.Name, n.Version, n.Since.UnixMilli(), now.UnixMilli(), draining, string(serves)}})
 		if err != nil {
 			return err
 		}
@@ -103,13 +109,17 @@ func (s *Store) Nodes(ctx context.Context) ([]Node, error) {
 			return err
 		})
 	var out []Node
-	listErr := s.query(ctx, "SELECT name, version, since, beat, draining FROM nodes ORDER BY since, name", nil, func(rows *sql.Rows) error {
+	listErr := s.query(ctx, "SELECT name, version, since, beat, draining, serves FROM nodes ORDER BY since, name", nil, func(rows *sql.Rows) error {
 		var n Node
 		var since, beat, draining int64
-		err := rows.Scan(&n.Name, &n.Version, &since, &beat, &draining)
+		var serves string
+		if err := rows.Scan(&n.Name, &n.Version, &since, &beat, &draining, &serves); err != nil {
+			return err
+		}
 		n.Since, n.Beat, n.Draining = time.UnixMilli(since), time.UnixMilli(beat), draining > 0
 		n.Gone = now.Sub(n.Beat) > s.Lease || gone(n.Name)
 		n.Runs = runs[n.Name]
+		err := json.Unmarshal([]byte(serves), &n.Serves)
 		out = append(out, n)
 		return err
 	})

@@ -211,6 +211,8 @@ CREATE TABLE IF NOT EXISTS nodes (
   beat     BIGINT NOT NULL,
   draining BIGINT NOT NULL
 );
+-- The pipelines that it runs when they are due, as JSON.
+ALTER TABLE nodes ADD COLUMN {unless_there} serves TEXT NOT NULL DEFAULT '[]';
 
 CREATE TABLE IF NOT EXISTS pauses (
   connection TEXT PRIMARY KEY,
