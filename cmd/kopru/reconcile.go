@@ -22,7 +22,8 @@ func (c *cli) reconcileCommand() *cobra.Command {
 		Use:   "reconcile [DIR] [NAME …]",
 		Short: "Compare, day by day, what happened with what is booked, and list the differences",
 		Long: `Reads both sides of the project's reconcile blocks anew and compares them: records, amounts and VAT by rate of each
-day, then every record that is missing, booked twice, unknown, or off by some amount, with what is known about why.
+day, each currency apart, then every record that is missing, booked twice, unknown, in another currency, or off by some amount, with
+what is known about why.
 Nothing is written. The exit code is 3 when there are differences.`,
 		Example: `  kopru reconcile --from 2026-01-01 --to 2026-01-31
   kopru reconcile orders --from 2026-01-31 --csv > january.csv`,
@@ -135,7 +136,7 @@ func printReconciliation(out io.Writer, r *run.Reconciliation) error {
 			shown = ""
 		}
 		day = f.Day
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", shown, f.What, f.Source, f.Target, mark)
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", shown, in(f.What, f.Currency), f.Source, f.Target, mark)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -147,21 +148,24 @@ func printReconciliation(out io.Writer, r *run.Reconciliation) error {
 	fmt.Fprintf(out, "\n%d differences\n", len(r.Differences))
 	fmt.Fprintln(w, "  DAY\tKEY\tWHAT\tHAPPENED\tBOOKED\tOFF\tWHY")
 	for _, d := range r.Differences {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Day, d.Key, d.Kind, d.Source, d.Target, d.Off, d.Why)
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Day, d.Key, in(d.Kind, d.Currency), d.Source, d.Target, d.Off, d.Why)
 	}
 	return w.Flush()
 }
 
+// in is what an amount is of, with its currency where that is known.
+func in(what, currency string) string { return strings.TrimSpace(what + " " + currency) }
+
 // writeReconciliations writes everything as one table: a day's figures have no key, a difference has one.
 func writeReconciliations(out io.Writer, all []*run.Reconciliation) error {
 	w := csv.NewWriter(out)
-	rows := [][]string{{"name", "day", "key", "what", "happened", "booked", "off", "why"}}
+	rows := [][]string{{"name", "day", "key", "what", "currency", "happened", "booked", "off", "why"}}
 	for _, r := range all {
 		for _, f := range r.Figures() {
-			rows = append(rows, []string{r.Name, f.Day, "", f.What, f.Source, f.Target, "", ""})
+			rows = append(rows, []string{r.Name, f.Day, "", f.What, dashboard.SafeCell(f.Currency), f.Source, f.Target, "", ""})
 		}
 		for _, d := range r.Differences {
-			rows = append(rows, []string{r.Name, d.Day, dashboard.SafeCell(d.Key), d.Kind, d.Source, d.Target, string(d.Off), dashboard.SafeCell(d.Why)})
+			rows = append(rows, []string{r.Name, d.Day, dashboard.SafeCell(d.Key), d.Kind, dashboard.SafeCell(d.Currency), d.Source, d.Target, string(d.Off), dashboard.SafeCell(d.Why)})
 		}
 	}
 	return w.WriteAll(rows)

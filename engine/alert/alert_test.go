@@ -239,7 +239,7 @@ func TestConditions(t *testing.T) {
 	h.told([]string{"Kopru: Connection fake.till is held back by its system"}, "Why: too many calls")
 
 	day := h.now.AddDate(0, 0, -1).Format(time.DateOnly)
-	for _, off := range []string{"0.01", "12.50"} {
+	for _, off := range [][]state.Off{{{Amount: "0.01", Currency: "EUR"}}, {{Amount: "12.50", Currency: "EUR"}, {Amount: "0.01", Currency: "SEK"}, {Amount: "900.00", Currency: "USD"}}} {
 		h.look(6 * time.Minute)
 		h.told(nil)
 		if err := h.store.PutReconciled(t.Context(), state.Reconciled{Name: "till", Day: day, At: h.now, Differences: 1, Off: off}); err != nil {
@@ -247,7 +247,7 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	h.look(6 * time.Minute)
-	h.told([]string{"Kopru: till of " + day + " do not agree with what is booked"}, "1 difference, the largest of 12.50", "/reconciliation?from="+day+"&name=till")
+	h.told([]string{"Kopru: till of " + day + " do not agree with what is booked"}, "1 difference, the largest of 12.50 EUR and 900.00 USD.", "/reconciliation?from="+day+"&name=till")
 }
 
 // TestSilence: only opening hours count.

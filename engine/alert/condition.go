@@ -254,13 +254,14 @@ func (g *Guard) off(ctx context.Context, a *pipelines.Alert) ([]state.Alert, err
 	days, err := g.Store.Reconciled(ctx, g.Now().AddDate(0, 0, -daysBack).Format(time.DateOnly))
 	var out []state.Alert
 	for _, d := range days {
-		if !slices.ContainsFunc(a.Reconcile, func(r *pipelines.Reconcile) bool { return r.Name == d.Name }) || !moreThanACent(d.Off) {
+		off := slices.DeleteFunc(d.Off, func(o state.Off) bool { return !moreThanACent(o.Amount) })
+		if len(off) == 0 || !slices.ContainsFunc(a.Reconcile, func(r *pipelines.Reconcile) bool { return r.Name == d.Name }) {
 			continue
 		}
 		out = append(out, state.Alert{
 			Condition: byReconcile, Subject: d.Name + " " + d.Day, Since: d.At,
 			What:   fmt.Sprintf("%s of %s do not agree with what is booked", d.Name, d.Day),
-			Why:    fmt.Sprintf("%s, the largest of %s.", plural(d.Differences, "difference"), d.Off),
+			Why:    fmt.Sprintf("%s, the largest of %s.", plural(d.Differences, "difference"), together(off)),
 			Remedy: "The list says of each record why: kopru reconcile " + d.Name + " --from " + d.Day + ", or its page.",
 			Path:   "/reconciliation?" + url.Values{"name": {d.Name}, "from": {d.Day}}.Encode(),
 		})
@@ -273,6 +274,15 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// together writes 12.50 EUR and 3.00 USD.
+func together(off []state.Off) string {
+	texts := make([]string, len(off))
+	for i, o := range off {
+		texts[i] = o.String()
+	}
+	return strings.Join(texts, " and ")
 }
 
 func moreThanACent(off string) bool {

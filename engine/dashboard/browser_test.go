@@ -318,7 +318,8 @@ func TestQuietRunsAreOneLine(t *testing.T) {
 func TestAccountantCompares(t *testing.T) {
 	s := newShop(t)
 	s.sell()
-	s.books.order("A-6", `"total":5`) // not read yet
+	s.books.order("A-6", `"total":5`)                   // not read yet
+	s.books.order("A-7", `"total":80,"currency":"NOK"`) // nor is this
 	b := newBrowser(t, s)
 	b.open("/")
 	b.shows("24.50") // asked for while the page is shown
@@ -331,7 +332,9 @@ func TestAccountantCompares(t *testing.T) {
 	b.judge("a comparison on a phone")
 	b.keep("compared-phone")
 	b.open("/reconciliation")
-	b.shows("5.00")
+	b.shows("€5.00")
+	b.shows("kr")
+	b.keep("compared-before")
 }
 
 // TestNewsArrive: what happens is shown without anybody's asking.

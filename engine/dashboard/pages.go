@@ -76,6 +76,12 @@ func (s speaker) functions() template.FuncMap {
 			}[outcome]
 		},
 		"word": func(word string) string { return s.text(word) },
+		"figure": func(what string) string {
+			if rate, ok := strings.CutPrefix(what, "vat "); ok {
+				return s.text("vat %s", rate)
+			}
+			return s.text(what)
+		},
 		"past": func(action string) string {
 			return s.text(past(action))
 		},

@@ -13,22 +13,14 @@ import (
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
-	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // Takings is what happened today so far, as a reconcile block counts it.
 type Takings struct {
-	Name  string    `json:"name"`
-	Worth []Worth   `json:"worth" nullable:"false" doc:"by currency; nothing when nothing happened yet"`
-	At    time.Time `json:"at"`
-	Error string    `json:"error,omitempty"`
-}
-
-// Worth is what records of one currency come to.
-type Worth struct {
-	Records  int           `json:"records"`
-	Amount   record.Number `json:"amount"`
-	Currency string        `json:"currency,omitempty" doc:"such as EUR; left out where the block does not say it"`
+	Name  string      `json:"name"`
+	Worth []run.Worth `json:"worth" nullable:"false" doc:"by currency; nothing when nothing happened yet"`
+	At    time.Time   `json:"at"`
+	Error string      `json:"error,omitempty"`
 }
 
 const (
@@ -73,12 +65,9 @@ func (r *room) takings(ctx context.Context) []Takings {
 	for _, block := range def.Project.Reconciles {
 		limited, cancel := context.WithTimeout(ctx, takingsTime)
 		now := r.now().In(block.Zone)
-		totals, err := r.Runner.Happened(limited, block, midnight(now), midnight(now))
+		worth, err := r.Runner.Happened(limited, block, midnight(now), midnight(now))
 		cancel()
-		t := Takings{Name: block.Name, Worth: []Worth{}, At: now}
-		for _, sum := range totals {
-			t.Worth = append(t.Worth, Worth{sum.Records, sum.Amount, sum.Currency})
-		}
+		t := Takings{Name: block.Name, Worth: append([]run.Worth{}, worth...), At: now}
 		if err != nil {
 			t.Error = r.Clean(err.Error())
 		}

@@ -20,7 +20,7 @@ func (s *shop) trouble() {
 			Remedy: "Mend it in the till, then replay the letter.", Path: "/failures",
 		}}),
 		s.store.PutTroubles(s.t.Context(), "elsewhere/1", []state.Trouble{{Connection: "fake.books", Since: now.Add(-time.Hour), Reason: "it is away"}}),
-		s.store.PutReconciled(s.t.Context(), state.Reconciled{Name: "till", Day: today(), At: now, Differences: 2, Off: "1234.50"}),
+		s.store.PutReconciled(s.t.Context(), state.Reconciled{Name: "till", Day: today(), At: now, Differences: 2, Off: []state.Off{{Amount: "1234.50", Currency: "EUR"}, {Amount: "3.00", Currency: "NOK"}}}),
 	} {
 		if err != nil {
 			s.t.Fatal(err)
@@ -52,9 +52,9 @@ func TestReconciliation(t *testing.T) {
 	s.sell()
 	s.books.order("A-6", `"total":5`) // not read yet
 	contains(t, s.post("/api/v1/reconciliations", `{"name":"till","from":"`+today()+`","to":"`+today()+`"}`, http.StatusOK),
-		`"source":{"records":3,"amount":24.50},"target":{"records":2,"amount":19.50}`,
-		`"differences":[{"day":"`+today()+`","key":"A-6","kind":"missing","source":"5.00","off":-5.00,"why":"not read yet"}]`)
-	contains(t, s.get("/api/v1/reconciliations"), `"differences":1,"off":"5.00"`)
+		`"currency":"EUR","source":{"records":3,"amount":24.50},"target":{"records":2,"amount":19.50}`,
+		`"differences":[{"day":"`+today()+`","key":"A-6","kind":"missing","currency":"EUR","source":"5.00","off":-5.00,"why":"not read yet"}]`)
+	contains(t, s.get("/api/v1/reconciliations"), `"differences":1,"off":[{"amount":"5.00","currency":"EUR"}]`)
 	s.books.order("A-7", `"total":1234567890123.45,"currency":"NOK"`)
 	contains(t, s.get("/api/v1/takings"), `"worth":[{"records":3,"amount":24.50,"currency":"EUR"},{"records":1,"amount":1234567890123.45,"currency":"NOK"}]`)
 	contains(t, s.get("/", "Accept-Language", "nb"), "24,50\u00a0€", "1\u00a0234\u00a0567\u00a0890\u00a0123,45\u00a0kr")

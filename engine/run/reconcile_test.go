@@ -1,7 +1,9 @@
 package run_test
 
 import (
+	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,5 +123,69 @@ func TestReconcile(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestReconcileCurrencies: amounts of different currencies are neither summed nor compared. A side that does not say its
+// currency means the other's.
+func TestReconcileCurrencies(t *testing.T) {
+	t.Parallel()
+	sides := strings.NewReplacer("amount     = record.total\n    vat        = [for g", "amount     = record.total\n    currency   = record.currency\n    vat        = [for g",
+		"amount     = record.total\n    vat        = [for l", "amount     = record.total\n    currency   = record.currency\n    vat        = [for l").Replace(accounts)
+	b := newTwoSystems(t, sides)
+	const day, next = "2025-01-01", "2025-01-02"
+	sell := func(id, total, currency string) {
+		b.till.put(id, map[string]any{"id": id, "day": day, "total": record.Number(total), "currency": currency, "state": "final", "vat": []any{}})
+	}
+	book := func(ref, total string, currency any) {
+		b.books.put(ref+total+fmt.Sprint(currency), map[string]any{"ref": ref, "day": day, "total": record.Number(total), "currency": currency, "lines": []any{}})
+	}
+	sell("euros", "10.00", "EUR")
+	book("euros", "10.00", "EUR")
+	sell("dollars", "10.00", "USD")
+	book("dollars", "10.00", nil) // it is not said in which
+	sell("wrong", "5.00", "EUR")
+	book("wrong", "5.00", "USD")
+	sell("both", "3.00", "EUR")
+	book("both", "2.00", "EUR")
+	book("both", "1.00", "USD")
+	sell("mended", "4.00", "EUR")
+	book("mended", "4.00", "USD")
+	book("mended", "-4.00", "USD")
+	book("mended", "4.00", "EUR")
+	book("ghost", "7.00", "EUR")
+	book("ghost", "-7.00", "USD") // is no credit of it
+	first := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	got, err := b.runner.ReconcileAndKeep(t.Context(), b.project.Reconciles[0], first, first.AddDate(0, 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ghost = "booked, and not among what happened on these days"
+	none := map[string]record.Number(nil)
+	want := &run.Reconciliation{
+		Name: "orders", From: day, To: next, Zone: "UTC",
+		Days: []run.Day{
+			{Day: day, Currency: "EUR", Source: run.Totals{Records: 4, Amount: "22.00", VAT: none}, Target: run.Totals{Records: 4, Amount: "23.00", VAT: none}},
+			{Day: day, Currency: "USD", Source: run.Totals{Records: 1, Amount: "10.00", VAT: none}, Target: run.Totals{Records: 6, Amount: "9.00", VAT: none}},
+			{Day: next, Source: run.Totals{Amount: "0.00"}, Target: run.Totals{Amount: "0.00"}},
+		},
+		Differences: []run.Difference{
+			{Day: day, Key: "both", Kind: "currency", Currency: "USD", Target: "1.00", Off: "1.00", Why: "happened in EUR"},
+			{Day: day, Key: "both", Kind: "amount", Currency: "EUR", Source: "3.00", Target: "2.00", Off: "-1.00"},
+			{Day: day, Key: "ghost", Kind: "unknown", Currency: "EUR", Target: "7.00", Off: "7.00", Why: ghost},
+			{Day: day, Key: "ghost", Kind: "unknown", Currency: "USD", Target: "-7.00", Off: "-7.00", Why: ghost},
+			{Day: day, Key: "wrong", Kind: "currency", Currency: "EUR", Source: "5.00", Off: "-5.00", Why: "booked in USD"},
+			{Day: day, Key: "wrong", Kind: "currency", Currency: "USD", Target: "5.00", Off: "5.00", Why: "happened in EUR"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	kept, err := b.runner.Store.Reconciled(t.Context(), day)
+	if err != nil || len(kept) != 2 {
+		t.Fatalf("%+v, %v", kept, err)
+	}
+	if off := fmt.Sprint(kept[0].Off, kept[1].Off); off != "[] [7.00 EUR 7.00 USD]" {
+		t.Errorf("%s", off)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -187,15 +188,28 @@ type Reconciled struct {
 	Day         string    `json:"day"`
 	At          time.Time `json:"at"`
 	Differences int       `json:"differences"`
-	Off         string    `json:"off"` // by how much the worst of them is
+	Off         []Off     `json:"off" nullable:"false" doc:"by how much the worst of them is, in each currency"`
 }
+
+// Off is by how much an amount is off.
+type Off struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency,omitempty" doc:"where it is known"`
+}
+
+// String writes 12.50 EUR.
+func (o Off) String() string { return strings.TrimSpace(o.Amount + " " + o.Currency) }
 
 // PutReconciled keeps how a day's comparison came out, in place of an earlier one.
 func (s *Store) PutReconciled(ctx context.Context, r Reconciled) error {
+	off := make([]string, len(r.Off))
+	for i, o := range r.Off {
+		off[i] = o.String()
+	}
 	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		return s.insert(ctx, tx, "INSERT INTO reconciled (name, day, at, differences, off)", 5,
 			"ON CONFLICT (name, day) DO UPDATE SET at = excluded.at, differences = excluded.differences, off = excluded.off",
-			[][]any{{r.Name, r.Day, r.At.UnixMilli(), r.Differences, r.Off}})
+			[][]any{{r.Name, r.Day, r.At.UnixMilli(), r.Differences, strings.Join(off, "\n")}})
 	})
 }
 
@@ -204,10 +218,15 @@ func (s *Store) Reconciled(ctx context.Context, since string) ([]Reconciled, err
 	out := []Reconciled{}
 	err := s.query(ctx, "SELECT name, day, at, differences, off FROM reconciled WHERE day >= ? ORDER BY day DESC, name", []any{since},
 		func(rows *sql.Rows) error {
-			var r Reconciled
+			r := Reconciled{Off: []Off{}}
 			var at int64
-			err := rows.Scan(&r.Name, &r.Day, &at, &r.Differences, &r.Off)
+			var off string
+			err := rows.Scan(&r.Name, &r.Day, &at, &r.Differences, &off)
 			r.At = time.UnixMilli(at)
+			for line := range strings.Lines(off) {
+				amount, currency, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+				r.Off = append(r.Off, Off{amount, currency})
+			}
 			out = append(out, r)
 			return err
 		})

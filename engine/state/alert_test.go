@@ -70,8 +70,8 @@ func testTroubles(t *testing.T, s *state.Store) {
 
 func testReconciled(t *testing.T, s *state.Store) {
 	ctx, at := t.Context(), time.UnixMilli(1700000000000)
-	want := []state.Reconciled{{"till", "2026-01-03", at, 0, "0.00"}, {"till", "2026-01-02", at, 2, "12.50"}}
-	for _, r := range append([]state.Reconciled{{"till", "2026-01-02", at, 9, "99.00"}, {"till", "2026-01-01", at, 0, "0.00"}}, want...) {
+	want := []state.Reconciled{{"till", "2026-01-03", at, 0, []state.Off{}}, {"till", "2026-01-02", at, 2, []state.Off{{"12.50", ""}, {"3.00", "EUR"}, {"1.00", "of the house"}}}}
+	for _, r := range append([]state.Reconciled{{"till", "2026-01-02", at, 9, []state.Off{{"99.00", "EUR"}}}, {"till", "2026-01-01", at, 0, []state.Off{}}}, want...) {
 		if err := s.PutReconciled(ctx, r); err != nil {
 			t.Fatal(err)
 		}

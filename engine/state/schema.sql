@@ -331,7 +331,7 @@ CREATE TABLE IF NOT EXISTS tests (
   answer     TEXT NOT NULL
 );
 
--- How the comparison of a day came out: differences, and by how much the worst of them is off.
+-- How the comparison of a day came out: differences, and by how much the worst of them is off, a line for each currency.
 CREATE TABLE IF NOT EXISTS reconciled (
   name        TEXT NOT NULL,
   day         TEXT NOT NULL,
