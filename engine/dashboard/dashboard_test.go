@@ -98,6 +98,29 @@ func TestRunsAreToldOnce(t *testing.T) {
 	}
 }
 
+// TestWhatToDo is told in the reader's language, wherever a failure is shown.
+func TestWhatToDo(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	fence, err := s.store.StartRun(t.Context(), state.Run{ID: "run-1", Pipeline: "orders", Kind: "run", StartedAt: time.Now(), Node: "here/1"})
+	if err == nil {
+		err = s.store.Settle(t.Context(), state.Settlement{Run: "run-1", Fence: fence, Pipeline: "orders", Source: "order", Hold: []state.Held{{
+			Status: state.HeldDead, Pipeline: "orders", Run: "run-1", RecordID: "r1", Step: "sale", Entity: "order", Key: "A-1",
+			Code: "sink.several_matches", Class: "conflict", Message: "2 sales match", Since: time.Now(), Original: []byte(`{}`),
+		}}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"/", "/failures", "/failures/group?pipeline=orders&step=sale&code=sink.several_matches&status=dead", "/failures/1"} {
+		for lang, want := range map[string]string{
+			"en": "Kopru does not guess", "nl": "Kopru gokt niet", "nb": "Kopru gjetter ikke", "tr": "Kopru tahmin yürütmez",
+		} {
+			contains(t, s.get(page, "Accept-Language", lang), want)
+		}
+	}
+}
+
 // TestWhoRunsIt: what this node does not run is told with its schedule and the nodes that do.
 func TestWhoRunsIt(t *testing.T) {
 	t.Parallel()

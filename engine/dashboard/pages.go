@@ -62,7 +62,7 @@ func loadPages() (map[string]*pages, error) {
 
 func (s speaker) functions() template.FuncMap {
 	return template.FuncMap{
-		"t": s.text, "n": s.number, "money": func(n any) string { return s.money(fmt.Sprint(n)) }, "short": s.short, "price": func(n any, currency string) string { return s.price(fmt.Sprint(n), currency) }, "query": queryEscape, "explain": diag.Explain,
+		"t": s.text, "n": s.number, "money": func(n any) string { return s.money(fmt.Sprint(n)) }, "short": s.short, "price": func(n any, currency string) string { return s.price(fmt.Sprint(n), currency) }, "query": queryEscape, "remedy": s.known,
 		"pretty": func(data json.RawMessage) string { return pretty(data) },
 		"json":   func(v any) string { return scalar(v) },
 		"took":   s.took, "schedule": s.schedule,
@@ -164,9 +164,7 @@ func (r *room) fail(w http.ResponseWriter, req *http.Request, err error) {
 	switch {
 	case errors.As(err, &f):
 		status, message = f.status, f.message
-		if !strings.Contains(message, "%") { // it is no format, and may be among the texts
-			message = r.pages[languageOf(req)].text(message)
-		}
+		message = r.pages[languageOf(req)].known(message)
 	case errors.As(err, &m):
 		status, message = m.GetStatus(), strings.TrimSpace(m.Error())
 	default:

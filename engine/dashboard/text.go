@@ -65,6 +65,14 @@ type speaker struct {
 
 func (s speaker) text(english string, args ...any) string { return s.printer.Sprintf(english, args...) }
 
+// known is a text in the language where it is among the texts, else as it is: it is no format.
+func (s speaker) known(text string) string {
+	if strings.Contains(text, "%") {
+		return text
+	}
+	return s.text(text)
+}
+
 func (s speaker) number(n any) string { return s.printer.Sprint(number.Decimal(n)) }
 
 // money is an amount with all its decimals.
