@@ -30,32 +30,28 @@ func (c *cli) activityCommand() *cobra.Command {
 		Short: "Show what happened to records, newest first",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, _ := split(args)
-			store, err := c.openState(cmd.Context(), dir)
-			if err != nil {
-				return err
-			}
-			defer store.Close() //nolint:errcheck // only read
-			filter.Outcome = state.Outcome(outcome)
-			entries, err := store.ActivityPage(cmd.Context(), filter)
-			if err != nil {
-				return err
-			}
-			rows := make([]activity, len(entries))
-			for i, e := range entries {
-				rows[i] = activity{
-					At: e.At, Pipeline: e.Pipeline, Key: e.Key, Outcome: e.Outcome, Code: e.Code, Reason: e.Reason,
-					Detail: e.Detail, TookMS: e.Took.Milliseconds(),
+			return c.withState(cmd, args, func(store *state.Store) error {
+				filter.Outcome = state.Outcome(outcome)
+				entries, err := store.ActivityPage(cmd.Context(), filter)
+				if err != nil {
+					return err
 				}
-			}
-			if c.json {
-				return c.printJSON(map[string]any{"activity": rows})
-			}
-			for _, r := range rows {
-				fmt.Fprintf(c.out, "%s  %-10s %-20s %-10s %s %s\n",
-					r.At.Local().Format("2006-01-02 15:04:05"), r.Pipeline, r.Key, r.Outcome, r.Reason, r.Detail)
-			}
-			return nil
+				rows := make([]activity, len(entries))
+				for i, e := range entries {
+					rows[i] = activity{
+						At: e.At, Pipeline: e.Pipeline, Key: e.Key, Outcome: e.Outcome, Code: e.Code, Reason: e.Reason,
+						Detail: e.Detail, TookMS: e.Took.Milliseconds(),
+					}
+				}
+				if c.json {
+					return c.printJSON(map[string]any{"activity": rows})
+				}
+				for _, r := range rows {
+					fmt.Fprintf(c.out, "%s  %-10s %-20s %-10s %s %s\n",
+						r.At.Local().Format("2006-01-02 15:04:05"), r.Pipeline, r.Key, r.Outcome, r.Reason, r.Detail)
+				}
+				return nil
+			})
 		},
 	}
 	flags := cmd.Flags()

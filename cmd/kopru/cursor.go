@@ -37,20 +37,16 @@ func (c *cli) cursorCommand() *cobra.Command {
 		Short: "List how far each source was read: by live runs, and by backfills that are not finished",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, _ := split(args)
-			store, err := c.openState(cmd.Context(), dir)
-			if err != nil {
-				return err
-			}
-			defer store.Close() //nolint:errcheck // only read
-			view, err := viewCursors(cmd.Context(), store)
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(view)
-			}
-			return c.printCursors(view)
+			return c.withState(cmd, args, func(store *state.Store) error {
+				view, err := viewCursors(cmd.Context(), store)
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return c.printJSON(view)
+				}
+				return c.printCursors(view)
+			})
 		},
 	}
 }

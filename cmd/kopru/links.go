@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kopru-io/kopru/engine/state"
 )
 
 // linked says which record over there a source's key became.
@@ -24,30 +26,26 @@ func (c *cli) linksCommand() *cobra.Command {
   kopru links --id SO/000123`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, _ := split(args)
-			store, err := c.openState(cmd.Context(), dir)
-			if err != nil {
-				return err
-			}
-			defer store.Close() //nolint:errcheck // only read
-			found, err := store.LinksOf(cmd.Context(), scope, key, id, limit)
-			if err != nil {
-				return err
-			}
-			links := make([]linked, len(found))
-			for i, l := range found {
-				links[i] = linked{Scope: l.Scope, Key: l.Key, ID: l.TargetID, Version: l.Version}
-			}
-			if c.json {
-				return c.printJSON(map[string]any{"links": links})
-			}
-			if len(links) == 0 {
-				fmt.Fprintln(c.out, "No links.")
-			}
-			for _, l := range links {
-				fmt.Fprintf(c.out, "%-24s %-40s → %s\n", l.Scope, l.Key, l.ID)
-			}
-			return nil
+			return c.withState(cmd, args, func(store *state.Store) error {
+				found, err := store.LinksOf(cmd.Context(), scope, key, id, limit)
+				if err != nil {
+					return err
+				}
+				links := make([]linked, len(found))
+				for i, l := range found {
+					links[i] = linked{Scope: l.Scope, Key: l.Key, ID: l.TargetID, Version: l.Version}
+				}
+				if c.json {
+					return c.printJSON(map[string]any{"links": links})
+				}
+				if len(links) == 0 {
+					fmt.Fprintln(c.out, "No links.")
+				}
+				for _, l := range links {
+					fmt.Fprintf(c.out, "%-24s %-40s → %s\n", l.Scope, l.Key, l.ID)
+				}
+				return nil
+			})
 		},
 	}
 	flags := cmd.Flags()

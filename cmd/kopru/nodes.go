@@ -41,26 +41,22 @@ func (c *cli) nodesCommand() *cobra.Command {
 		Short: "List the processes that run pipelines with this state database, and the connections that are paused",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, _ := split(args)
-			store, err := c.openState(cmd.Context(), dir)
-			if err != nil {
-				return err
-			}
-			defer store.Close() //nolint:errcheck // only read
-			nodes, err := store.Nodes(cmd.Context())
-			if err != nil {
-				return err
-			}
-			pauses, err := store.Pauses(cmd.Context())
-			if err != nil {
-				return err
-			}
-			view := viewNodes(state.SafeName(store.DSN()), nodes, pauses)
-			if c.json {
-				return c.printJSON(view)
-			}
-			c.printNodes(view)
-			return nil
+			return c.withState(cmd, args, func(store *state.Store) error {
+				nodes, err := store.Nodes(cmd.Context())
+				if err != nil {
+					return err
+				}
+				pauses, err := store.Pauses(cmd.Context())
+				if err != nil {
+					return err
+				}
+				view := viewNodes(state.SafeName(store.DSN()), nodes, pauses)
+				if c.json {
+					return c.printJSON(view)
+				}
+				c.printNodes(view)
+				return nil
+			})
 		},
 	}
 }

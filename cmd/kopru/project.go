@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
 
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/engine/state"
@@ -148,6 +149,17 @@ func (c *cli) runner(ctx context.Context, p *project) (*run.Runner, *state.Store
 			"state database, or sslmode=require where its certificate can't be verified", "host", host)
 	}
 	return run.New(store, run.NewConnections(run.FromHost(p.host)), p.log, state.HereNode()), store, nil
+}
+
+// withState opens the state of the project in the folder that is named, or in this one.
+func (c *cli) withState(cmd *cobra.Command, args []string, do func(*state.Store) error) error {
+	dir, _ := split(args)
+	store, err := c.openState(cmd.Context(), dir)
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // what was written is durable by then
+	return do(store)
 }
 
 func (c *cli) openState(ctx context.Context, dir string) (*state.Store, error) {

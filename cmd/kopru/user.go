@@ -80,17 +80,6 @@ func (c *cli) password(prompt string) (string, error) {
 	return lines.Text(), lines.Err()
 }
 
-// withState opens the state of the project in the folder that is named, or in this one.
-func (c *cli) withState(cmd *cobra.Command, args []string, do func(*state.Store) error) error {
-	dir, _ := split(args)
-	store, err := c.openState(cmd.Context(), dir)
-	if err != nil {
-		return err
-	}
-	defer store.Close() //nolint:errcheck // what was written is durable by then
-	return do(store)
-}
-
 type userView struct {
 	Name  string    `json:"name"`
 	Role  string    `json:"role"`
