@@ -131,7 +131,7 @@ func Writable(entity *protocol.Entity, field string) bool {
 // MayUpdate tells whether the sink has leave to change a field, named by its path: "address", "address.city",
 // "lines[2].text".
 func (s *Sink) MayUpdate(path string) bool {
-	if !s.Schema.GetCanUpdate() || Covers(s.Protect, path) || !s.UpdateAll && !Covers(s.Update, path) {
+	if !s.Schema.GetCanUpdate() || covers(s.Protect, path) || !s.UpdateAll && !covers(s.Update, path) {
 		return false
 	}
 	return Writable(s.Schema, TopField(path))
@@ -142,10 +142,10 @@ func (s *Sink) MayUpdate(path string) bool {
 func (p *Pair) BothWays() bool { return p != nil && p.Direct && p.Back != nil }
 
 // Prevails tells whether the source's value of a field counts where both sides changed it.
-func (p *Pair) Prevails(path string) bool { return p.WinsAll || Covers(p.Wins, path) }
+func (p *Pair) Prevails(path string) bool { return p.WinsAll || covers(p.Wins, path) }
 
-// Covers tells whether a set of fields has a path or a field that the path is inside of.
-func Covers(fields map[string]bool, path string) bool {
+// covers tells whether a set of fields has a path or a field that the path is inside of.
+func covers(fields map[string]bool, path string) bool {
 	for i := range len(path) {
 		if (path[i] == '.' || path[i] == '[') && fields[path[:i]] {
 			return true

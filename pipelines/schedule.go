@@ -24,8 +24,8 @@ type Schedule struct {
 	fixed bool // Cron names hours and minutes, rather than every so many
 }
 
-// Catchable is how late a run may be that was due while no engine was there. An older one is left to the next.
-const Catchable = time.Hour
+// catchable is how late a run may be that was due while no engine was there. An older one is left to the next.
+const catchable = time.Hour
 
 // Scheduled tells whether the pipeline runs on its own.
 func (s *Schedule) Scheduled() bool { return s.Every > 0 || s.times != nil }
@@ -58,7 +58,7 @@ func (s *Schedule) Due(last, now time.Time) (time.Time, bool) {
 		due := now.Truncate(s.Every)
 		return due, due.After(last)
 	}
-	if oldest := now.Add(-Catchable); last.Before(oldest) {
+	if oldest := now.Add(-catchable); last.Before(oldest) {
 		last = oldest
 	}
 	var due time.Time

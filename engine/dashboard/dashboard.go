@@ -117,9 +117,7 @@ type room struct {
 	provider *provider
 }
 
-// New returns the dashboard's handler.
-func New(e Engine) (http.Handler, error) { return newWithin(e, usual) }
-
+// newWithin returns the dashboard's handler.
 func newWithin(e Engine, l limits) (http.Handler, error) {
 	r := &room{Engine: e, now: time.Now, writes: make(chan struct{}, 1), limits: l}
 	r.gate = newGate(e.Store, r.now, func() pipelines.Engine { return e.Definition().Project.Engine })

@@ -13,6 +13,9 @@ func ServeImpatient(ctx context.Context, e Engine, told func(url string), read t
 	return serveWithin(ctx, e, Listen{Address: "127.0.0.1:0", Insist: true}, told, l)
 }
 
+// New is what Serve serves.
+func New(e Engine) (http.Handler, error) { return newWithin(e, usual) }
+
 // NewImpatient is New with so little time for a line of news.
 func NewImpatient(e Engine, write time.Duration) (http.Handler, error) {
 	l := usual

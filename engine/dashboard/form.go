@@ -140,11 +140,7 @@ func (r *room) previewPage(req *http.Request) (any, error) {
 	if err := req.ParseForm(); err != nil {
 		return nil, refused("The form can't be read: " + err.Error())
 	}
-	changes, err := r.changesOf(req.PostForm)
-	if err != nil {
-		return nil, err
-	}
-	return r.sheet(req.Context(), AskNobody, changes)
+	return r.sheet(req.Context(), AskNobody, r.changesOf(req.PostForm))
 }
 
 func postedChanges(req *http.Request) (Changes, error) {
@@ -157,7 +153,7 @@ func postedChanges(req *http.Request) (Changes, error) {
 
 // changesOf compares what is in the form with what it began with, so that what somebody else changes meanwhile is not
 // undone by those who did not touch it.
-func (r *room) changesOf(form url.Values) (Changes, error) {
+func (r *room) changesOf(form url.Values) Changes {
 	out := Changes{}
 	for _, v := range r.settings() {
 		was, there := form["was."+v.Name]
@@ -192,7 +188,7 @@ func (r *room) changesOf(form url.Values) (Changes, error) {
 			out[v.Name] = &given
 		}
 	}
-	return out, nil
+	return out
 }
 
 // inOrder lists what was chosen: first what was there before, in its order.

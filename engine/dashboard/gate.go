@@ -94,12 +94,12 @@ const (
 // NewToken returns what a program shows to be let in. It is told once, and kept as a digest only.
 func NewToken() string { return tokenPrefix + rand.Text() }
 
-// MinPassword is how long a password is at least.
-const MinPassword = 10
+// minPassword is how long a password is at least.
+const minPassword = 10
 
 // HashPassword returns what is kept of a password.
 func HashPassword(password string) (string, error) {
-	if len([]rune(password)) < MinPassword {
+	if len([]rune(password)) < minPassword {
 		return "", errors.New("a password has at least 10 characters; a sentence is a good one")
 	}
 	return argon2id.CreateHash(password, argon2id.DefaultParams)

@@ -33,7 +33,7 @@ type elsewhere struct{ state.Claim }
 func (e *elsewhere) Error() string { return "another run is at the same create" }
 
 // announce notes a create before it is sent. It is an *elsewhere when another look at the target must come first.
-func (e *execution) announce(ctx context.Context, s *pipelines.Sink, w want, in state.Intent) error {
+func (e *execution) announce(ctx context.Context, w want, in state.Intent) error {
 	c, err := e.asks.announced.one(ctx, in)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ var limited = &pipelines.Connection{
 }
 
 // callers makes calls from a node of its own, as many as the connection lets through.
-func callers(t *testing.T, dsn, node string, calls int, op func(context.Context) error) (*state.Store, *sync.WaitGroup) {
+func callers(t *testing.T, dsn, node string, calls int, op func(context.Context) error) *sync.WaitGroup {
 	t.Helper()
 	store, err := state.Open(t.Context(), dsn)
 	if err != nil {
@@ -68,7 +68,7 @@ func callers(t *testing.T, dsn, node string, calls int, op func(context.Context)
 			}
 		})
 	}
-	return store, &all
+	return &all
 }
 
 // keeps checks the limits. How much of them is used is for BenchmarkLimitedAPI to say.
@@ -102,7 +102,7 @@ func TestLimitsAcrossNodes(t *testing.T) {
 			dsn, system := server.Database(t), &busy{}
 			var all []*sync.WaitGroup
 			for i := range nodes {
-				_, calling := callers(t, dsn, fmt.Sprintf("node-%d/1", i), 500/nodes, system.call)
+				calling := callers(t, dsn, fmt.Sprintf("node-%d/1", i), 500/nodes, system.call)
 				all = append(all, calling)
 			}
 			for _, calling := range all {
@@ -119,7 +119,7 @@ func TestLimitsAcrossNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer other.Close()
-		_, calling := callers(t, other.DSN(), "node/1", 200, func(ctx context.Context) error {
+		calling := callers(t, other.DSN(), "node/1", 200, func(ctx context.Context) error {
 			pause.Do(func() {
 				if err := other.PauseConnection(ctx, limited.Address(), 3*time.Second, "too many"); err != nil {
 					t.Error(err)

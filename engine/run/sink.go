@@ -353,7 +353,7 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 		return result, nil
 	}
 	intent := e.intent(s, it, w)
-	if err := e.announce(ctx, s, w, intent); err != nil {
+	if err := e.announce(ctx, w, intent); err != nil {
 		return nil, err
 	}
 	payload, err := record.Encode(w.fields)

@@ -111,7 +111,7 @@ func (s *Store) ofPairs(ctx context.Context, c conditions, f ActivityFilter) ([]
 		wanted = outcomes
 	} else {
 		var err error
-		if names, err = s.PipelineNames(ctx); err != nil || len(names) == 0 {
+		if names, err = s.pipelineNames(ctx); err != nil || len(names) == 0 {
 			return nil, err
 		}
 	}
@@ -190,8 +190,8 @@ func (s *Store) found(ctx context.Context, text string) ([]string, error) {
 	return keys, err
 }
 
-// PipelineNames lists the pipelines that have run.
-func (s *Store) PipelineNames(ctx context.Context) ([]string, error) {
+// pipelineNames lists the pipelines that have run.
+func (s *Store) pipelineNames(ctx context.Context) ([]string, error) {
 	var out []string
 	err := s.query(ctx, "SELECT pipeline FROM leases ORDER BY pipeline", nil, func(rows *sql.Rows) error {
 		var name string

@@ -16,20 +16,20 @@ import (
 func testShares(t *testing.T, s *state.Store) {
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(1, 2))
-	ask := func(node string, want, held, capacity int) int {
-		may, _, err := s.ShareSlots(ctx, state.Share{Connection: "c", Node: node, Capacity: capacity, Want: want, Held: held})
+	ask := func(node string, held, capacity int) int {
+		may, _, err := s.ShareSlots(ctx, state.Share{Connection: "c", Node: node, Capacity: capacity, Want: 5, Held: held})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return may
 	}
-	if may := ask("a", 5, 0, 3); may != 3 {
+	if may := ask("a", 0, 3); may != 3 {
 		t.Errorf("alone it may have %d of 3", may)
 	}
-	if may := ask("b", 5, 0, 3); may != 0 {
+	if may := ask("b", 0, 3); may != 0 {
 		t.Errorf("another has all, and it may have %d", may)
 	}
-	if may := ask("a", 5, 3, 3); may > 2 {
+	if may := ask("a", 3, 3); may > 2 {
 		t.Errorf("another wants some, and it may still have %d", may)
 	}
 	names := []string{"a", "b", "c", "d"}
@@ -37,7 +37,7 @@ func testShares(t *testing.T, s *state.Store) {
 	held, may, served := map[string]int{}, map[string]int{}, map[string]int{}
 	for range 400 {
 		node := names[rng.IntN(len(names))]
-		may[node] = ask(node, 5, held[node], capacity)
+		may[node] = ask(node, held[node], capacity)
 		for held[node] < may[node] { // starts what it may
 			held[node]++
 			served[node]++

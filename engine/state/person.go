@@ -91,7 +91,7 @@ type finder struct {
 }
 
 // all are a table's columns for reading: its key, then the rest.
-func (t personal) all(s *Store) []string {
+func (t personal) all() []string {
 	out := slices.Clone(t.key)
 	more := t.columns
 	switch t.name {
@@ -144,7 +144,7 @@ func (f *finder) rows(ctx context.Context, t personal, where string, args ...any
 
 // read gives opened rows to a judge, and keeps those that are meant.
 func (f *finder) read(ctx context.Context, t personal, where string, args []any, meant func(map[string]any) bool) error {
-	columns := t.all(f.Store)
+	columns := t.all()
 	return f.query(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+t.name+where, args, func(rows *sql.Rows) error {
 		values := make([]any, len(columns))
 		into := make([]any, len(columns))

@@ -215,7 +215,7 @@ func (w *sweeper) runs(ctx context.Context) error {
 }
 
 func (w *sweeper) ofPipelines(ctx context.Context, do func(pipeline string) error) error {
-	names, err := w.PipelineNames(ctx)
+	names, err := w.pipelineNames(ctx)
 	for _, name := range names {
 		if err == nil {
 			err = do(name)

@@ -56,11 +56,11 @@ func TestSchemaIsTheVendors(t *testing.T) {
 			t.Errorf("the vendor has no type or element %s", of)
 			continue
 		}
-		w.compare(t, s, of, fields, vendor)
+		w.compare(t, of, fields, vendor)
 	}
 }
 
-func (w *wsdl) compare(t *testing.T, s schema, of string, fields []field, vendor []xsdElement) {
+func (w *wsdl) compare(t *testing.T, of string, fields []field, vendor []xsdElement) {
 	t.Helper()
 	last := -1
 	find := func(name string) *xsdElement {
