@@ -65,22 +65,15 @@ func TestBackfillKilledAtAnyMoment(t *testing.T) {
 	rng := rand.New(rand.NewPCG(uint64(number("KOPRU_SEED", 7)), 1))
 	for n := range kills {
 		cmd := w.backfillAll(bridge(t))
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		ended := w.begin(cmd)
 		timer := time.NewTimer(time.Duration(300+rng.IntN(1200)) * time.Millisecond)
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
 		select {
 		case <-timer.C:
 		case <-ended:
 			t.Logf("kill %d: the backfill had ended", n)
 			continue
 		}
-		children := childrenOf(cmd.Process.Pid)
-		_ = cmd.Process.Kill()
-		<-ended
-		noOrphans(t, children)
+		w.kill(cmd, ended)
 	}
 	w.endBackfill(w.backfillAll(bridge(t)), orders)
 	w.reconcile()

@@ -177,6 +177,26 @@ func cents(t *testing.T, amount string) int {
 	return n
 }
 
+// begin starts a command, and returns what tells its end.
+func (w *world) begin(cmd *exec.Cmd) <-chan error {
+	w.t.Helper()
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return ended
+}
+
+// kill ends a command with SIGKILL; no child outlives it.
+func (w *world) kill(cmd *exec.Cmd, ended <-chan error) {
+	w.t.Helper()
+	children := childrenOf(cmd.Process.Pid)
+	_ = cmd.Process.Kill()
+	<-ended
+	noOrphans(w.t, children)
+}
+
 // TestKilledAtAnyMoment kills the engine and its connectors with SIGKILL at random moments of a run, and starts again
 // until all is done. KOPRU_KILL_ORDERS and KOPRU_KILLS ask for more than the default.
 func TestKilledAtAnyMoment(t *testing.T) {
@@ -186,12 +206,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	rng := rand.New(rand.NewPCG(uint64(number("KOPRU_SEED", 7)), 0))
 	for n := range kills {
 		cmd := w.kopru("run", "--once", "--json", bridge(t))
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		ended := w.begin(cmd)
 		timer := time.NewTimer(time.Duration(300+rng.IntN(1200)) * time.Millisecond)
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
 		select {
 		case <-timer.C:
 		case <-ended:
@@ -203,10 +219,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			timer.Reset(time.Duration(rng.IntN(400)) * time.Millisecond)
 			<-timer.C
 		}
-		children := childrenOf(cmd.Process.Pid)
-		_ = cmd.Process.Kill()
-		<-ended
-		noOrphans(t, children)
+		w.kill(cmd, ended)
 	}
 	out, err := w.kopru("run", "--once", "--json", bridge(t)).Output()
 	if exit, ok := err.(*exec.ExitError); err != nil && (!ok || exit.ExitCode() != exitPartial) { //nolint:errorlint // what Output returns

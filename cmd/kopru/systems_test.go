@@ -241,13 +241,7 @@ func value(f sdk.Found, path ...string) string {
 		m, _ := v.(map[string]any)
 		v = m[name]
 	}
-	switch v := v.(type) {
-	case string:
-		return v
-	case record.Number:
-		return string(v)
-	}
-	return ""
+	return textOf(v)
 }
 
 func failureOf(t *testing.T, err error) *sdk.Failure {

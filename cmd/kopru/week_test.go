@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -575,11 +574,7 @@ func (w *week) calm() {
 func (w *week) killed(within time.Duration) {
 	w.t.Helper()
 	cmd := w.kopru("run", "--once", "--json", w.project)
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := w.begin(cmd)
 	after := time.Duration(w.rng.Int64N(int64(within)))
 	w.did("a run, to be killed after %v", after)
 	timer := time.NewTimer(after)
@@ -603,11 +598,8 @@ func (w *week) killed(within time.Duration) {
 
 func (w *week) kill(cmd *exec.Cmd, ended <-chan error) {
 	w.t.Helper()
-	children := childrenOf(cmd.Process.Pid)
-	_ = cmd.Process.Signal(syscall.SIGKILL)
-	<-ended
+	w.world.kill(cmd, ended)
 	w.did("killed the engine")
-	noOrphans(w.t, children)
 }
 
 // cutOff sells something and kills the engine while a document of it stands in the books that is not released yet.
@@ -618,11 +610,7 @@ func (w *week) cutOff() {
 		w.control("POST", "vismanet/faults", fields{"route": route, "kind": "slow", "every": 1, "delay_ms": 2500}, nil)
 	}
 	cmd := w.kopru("run", "--once", "--json", w.project, "orders")
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := w.begin(cmd)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
