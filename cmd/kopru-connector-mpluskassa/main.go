@@ -1,4 +1,4 @@
-// Command kopru-connector-mpluskassa is the connector for MplusKASSA: orders, relations, articles and stock of a till.
+// Command kopru-connector-mpluskassa is the connector for MplusKASSA: what a till sells, to whom, and what it has in stock.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command kopru-connector-vismanet is the connector for Visma.net ERP: customers, contacts, items and sales orders.
+// Command kopru-connector-vismanet is the connector for Visma.net ERP: customers, items, sales orders and what is booked of them.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// Package mpluskassa connects to MplusKASSA, a Dutch point-of-sale system with a SOAP API: it reads orders with their
-// relations and articles, relations, articles and stock, looks them up, and writes what the API lets be written.
+// Package mpluskassa connects to MplusKASSA, a Dutch point-of-sale system with a SOAP API: it reads orders, proposals and
+// receipts with their relations and articles, and these by themselves with their groups and stock, looks them up, and
+// writes what the API lets be written.
 package mpluskassa
 
 import (
