@@ -110,19 +110,27 @@ func (c *cli) printFields(fields []*protocol.Field, indent string) {
 
 // fieldMarks are what can be said of a field in a word.
 func fieldMarks(f *protocol.Field) []string {
-	var out []string
-	for _, m := range []struct {
-		on   bool
-		text string
-	}{
+	return marked([]mark{
 		{f.GetMatch(), "match"},
 		{f.GetOnCreate(), "create"},
 		{f.GetOnUpdate(), "update"},
 		{f.GetRequired(), "required"},
 		{f.GetPii(), "personal"},
-	} {
-		if m.on {
-			out = append(out, m.text)
+	})
+}
+
+// mark is a word that holds of something, or does not.
+type mark struct {
+	holds bool
+	word  string
+}
+
+// marked are the words that hold.
+func marked(all []mark) []string {
+	var out []string
+	for _, m := range all {
+		if m.holds {
+			out = append(out, m.word)
 		}
 	}
 	return out

@@ -134,11 +134,7 @@ func writeEntity(w io.Writer, e *protocol.Entity) {
 	if e.GetName() == "*" {
 		title = "Any name"
 	}
-	var can []string
-	for _, x := range []struct {
-		on   bool
-		text string
-	}{
+	can := marked([]mark{
 		{e.GetCanRead(), "read"},
 		{e.GetIncremental(), "read only what changed"},
 		{e.GetCanLookup(), "look up"},
@@ -146,11 +142,7 @@ func writeEntity(w io.Writer, e *protocol.Entity) {
 		{e.GetCanUpdate(), "update"},
 		{e.GetCanDelete(), "delete"},
 		{e.GetAppendOnly(), "only append"},
-	} {
-		if x.on {
-			can = append(can, x.text)
-		}
-	}
+	})
 	fmt.Fprintf(w, "\n## %s\n\n%s\n\nIt can: %s.", title, e.GetDescription(), strings.Join(can, ", "))
 	if e.GetIdField() != "" {
 		fmt.Fprintf(w, " Its id is `%s`.", e.GetIdField())

@@ -58,7 +58,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second one ends the process at once
 	c := &cli{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, stdout: os.Stdout, env: os.LookupEnv,
-		color: colourful(os.Stderr),
+		color: colorful(os.Stderr),
 	}
 	os.Exit(c.main(ctx, os.Args[1:]))
 }

@@ -73,7 +73,7 @@ type page struct {
 
 // newPage has colours, and lines as wide as the screen, only on a terminal.
 func newPage(w io.Writer) page {
-	p := page{w: w, color: colourful(w)}
+	p := page{w: w, color: colorful(w)}
 	if f, ok := terminalOf(w); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			p.width = max(width, 60)

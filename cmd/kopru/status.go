@@ -157,7 +157,7 @@ type screen struct {
 	out           io.Writer
 	terminal      *os.File
 	width, height int
-	colour        bool
+	color         bool
 }
 
 const (
@@ -167,7 +167,7 @@ const (
 
 func (s *screen) open(f *os.File) {
 	s.terminal = f
-	s.colour = colourful(f)
+	s.color = colorful(f)
 	fmt.Fprint(s.out, screenOpen)
 	s.changed()
 }
@@ -230,23 +230,23 @@ func (s *screen) draw(v *statusView, at time.Time, every time.Duration) error {
 
 var (
 	stateColumn = regexp.MustCompile(`^(\S+\s+)(failing|attention|paused|waiting|well|new|open|down)\b`)
-	stateColour = map[string]string{"failing": "31", "down": "31", "attention": "33", "paused": "33", "waiting": "33", "well": "32", "open": "32"}
+	stateColor  = map[string]string{"failing": "31", "down": "31", "attention": "33", "paused": "33", "waiting": "33", "well": "32", "open": "32"}
 	headColumns = regexp.MustCompile(`^[A-Z]+  +[A-Z ]+$`)
 )
 
 // tint colours how a pipeline or a connection is, and makes heads bold.
 func (s *screen) tint(line string) string {
-	if !s.colour {
+	if !s.color {
 		return line
 	}
 	if headColumns.MatchString(line) {
 		return "\x1b[1m" + line + "\x1b[m"
 	}
 	m := stateColumn.FindStringSubmatch(line)
-	if m == nil || stateColour[m[2]] == "" {
+	if m == nil || stateColor[m[2]] == "" {
 		return line
 	}
-	return m[1] + "\x1b[" + stateColour[m[2]] + "m" + m[2] + "\x1b[m" + line[len(m[0]):]
+	return m[1] + "\x1b[" + stateColor[m[2]] + "m" + m[2] + "\x1b[m" + line[len(m[0]):]
 }
 
 func printStatus(out io.Writer, v *statusView) error {

@@ -12,8 +12,8 @@ func terminalOf(stream any) (f *os.File, ok bool) {
 	return f, ok && f != nil && term.IsTerminal(int(f.Fd()))
 }
 
-// colourful tells whether what is written to a stream is shown in colours.
-func colourful(stream any) bool {
+// colorful tells whether what is written to a stream is shown in colours.
+func colorful(stream any) bool {
 	_, ok := terminalOf(stream)
 	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

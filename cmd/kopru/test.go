@@ -203,7 +203,7 @@ func (t *tests) print(failed int, written []string, coverage []rehearsal.Coverag
 		}
 		if len(r.diags) > 0 {
 			fmt.Fprintln(t.out)
-			diag.Print(t.out, r.diags, t.files, colourful(t.out))
+			diag.Print(t.out, r.diags, t.files, colorful(t.out))
 		}
 	}
 	for _, name := range written {
