@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/kopru-io/kopru/pipelines/diag"
 	"github.com/kopru-io/kopru/pipelines/secret"
@@ -82,10 +81,7 @@ func (c *cli) setSecret(s *secret.Store, dir string, args []string) error {
 // readSecret asks on a terminal, without showing what is typed, and reads all of standard input elsewhere.
 func (c *cli) readSecret(name string) (string, error) {
 	if c.attended() {
-		fmt.Fprintf(c.err, "%s: ", name)
-		text, err := term.ReadPassword(int(c.in.Fd()))
-		fmt.Fprintln(c.err)
-		return string(text), err
+		return c.unseen(name + ": ")
 	}
 	text, err := io.ReadAll(io.LimitReader(c.in, 64<<10))
 	return strings.TrimRight(string(text), "\r\n"), err

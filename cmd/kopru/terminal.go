@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"golang.org/x/term"
@@ -22,4 +23,12 @@ func colorful(stream any) bool {
 func (c *cli) attended() bool {
 	_, ok := terminalOf(c.in)
 	return ok
+}
+
+// unseen asks who is there for a line, and does not show what is typed.
+func (c *cli) unseen(prompt string) (string, error) {
+	fmt.Fprint(c.err, prompt)
+	text, err := term.ReadPassword(int(c.in.Fd()))
+	fmt.Fprintln(c.err)
+	return string(text), err
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/kopru-io/kopru/engine/dashboard"
 	"github.com/kopru-io/kopru/engine/state"
@@ -70,10 +69,7 @@ func knownRole(role string) error {
 // password asks on a terminal, and reads a line elsewhere.
 func (c *cli) password(prompt string) (string, error) {
 	if c.attended() {
-		fmt.Fprint(c.err, prompt)
-		text, err := term.ReadPassword(int(c.in.Fd()))
-		fmt.Fprintln(c.err)
-		return string(text), err
+		return c.unseen(prompt)
 	}
 	lines := bufio.NewScanner(c.in)
 	lines.Scan()
