@@ -174,12 +174,14 @@ func (r *Runner) differences(ctx context.Context, def *pipelines.Reconcile, p po
 		d.Kind, d.Why, d.Off = "missing", why, amount(less(new(apd.Decimal), p.amount))
 		return []Difference{d}, err
 	case len(same) > 1:
-		booked := sum(same)
-		if less(booked, p.amount).IsZero() { // booked in parts, or with a correction
-			return out, nil
+		booked := together(same)
+		if off := less(booked.amount, p.amount); !off.IsZero() {
+			d.Kind, d.Target, d.Off, d.Why = "doubled", cents(booked.amount), amount(off), fmt.Sprintf("booked %d times", len(same))
+			return append(out, d), nil
 		}
-		d.Kind, d.Target, d.Off, d.Why = "doubled", cents(booked), amount(less(booked, p.amount)), fmt.Sprintf("booked %d times", len(same))
-		return append(out, d), nil
+		// Booked in parts, or with a correction: each of them rounds its VAT.
+		vat := vatDifferences(p, booked)
+		return append(out, slices.DeleteFunc(vat, func(d Difference) bool { return d.within(len(same) - 1) })...), nil
 	}
 	b := same[0]
 	if off := less(b.amount, p.amount); !off.IsZero() {
@@ -189,8 +191,35 @@ func (r *Runner) differences(ctx context.Context, def *pipelines.Reconcile, p po
 	if b.day != p.day {
 		out = append(out, Difference{Day: p.day, Key: p.key, Kind: "day", Source: p.day, Target: b.day})
 	}
+	return append(out, vatDifferences(p, b)...), nil
+}
+
+// together is what several bookings come to. Its VAT is not known where that of one isn't.
+func together(booked []posting) posting {
+	all := posting{amount: sum(booked), vat: map[string]*apd.Decimal{}}
+	for _, b := range booked {
+		if b.vat == nil {
+			all.vat = nil
+		}
+		for rate, part := range b.vat {
+			if all.vat != nil {
+				all.vat[rate] = add(orZero(all.vat[rate]), part)
+			}
+		}
+	}
+	return all
+}
+
+// within tells whether a difference is no more than so many cents.
+func (d Difference) within(cents int) bool {
+	off, err := d.Off.Decimal()
+	return err == nil && new(apd.Decimal).Abs(off).Cmp(apd.New(int64(cents), -2)) <= 0
+}
+
+// vatDifferences are those by rate.
+func vatDifferences(p, b posting) (out []Difference) {
 	if p.vat == nil || b.vat == nil {
-		return out, nil
+		return nil
 	}
 	for _, rate := range rates(p.vat, b.vat) {
 		have, want := orZero(b.vat[rate]), orZero(p.vat[rate])
@@ -200,7 +229,7 @@ func (r *Runner) differences(ctx context.Context, def *pipelines.Reconcile, p po
 			})
 		}
 	}
-	return out, nil
+	return out
 }
 
 // why says what became of a record that is not booked.

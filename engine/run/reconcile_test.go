@@ -80,6 +80,12 @@ func TestReconcile(t *testing.T) {
 	sell("late", second, "0.10", "0.02")
 	book("late", second, "0.30", "0.08")
 	book("late", second, "-0.20", "0.00") // and a correction
+	sell("parts", second, "0.00", "0.41") // each part rounds its own VAT
+	book("parts", second, "2.42", "2")
+	book("parts", second, "-2.42") // without the VAT
+	sell("wrong", second, "0.00", "0.21")
+	book("wrong", second, "2.42", "2")
+	book("wrong", second, "-2.42")
 	b.till.put("void", map[string]any{"id": "void", "day": second, "total": n("9"), "state": "cancelled", "vat": []any{}})
 	book("void", second, "9.00")
 	book("void", second, "-9.00")
@@ -104,8 +110,8 @@ func TestReconcile(t *testing.T) {
 			},
 			{
 				Day:    second,
-				Source: run.Totals{Records: 3, Amount: "123456789012345680.21", VAT: map[string]record.Number{"21": "0.44"}},
-				Target: run.Totals{Records: 8, Amount: "123456789012345683.85", VAT: map[string]record.Number{"21": "1.08"}},
+				Source: run.Totals{Records: 5, Amount: "123456789012345680.21", VAT: map[string]record.Number{"21": "1.06"}},
+				Target: run.Totals{Records: 12, Amount: "123456789012345683.85", VAT: map[string]record.Number{"21": "1.92"}},
 			},
 		},
 		Differences: []run.Difference{
@@ -116,6 +122,7 @@ func TestReconcile(t *testing.T) {
 			{Day: second, Key: "off", Kind: "day", Source: second, Target: first},
 			{Day: second, Key: "off", Kind: "vat 21", Source: "0.21", Target: "0.22", Off: "0.01"},
 			{Day: second, Key: "twice", Kind: "doubled", Source: "1.21", Target: "2.42", Off: "1.21", Why: "booked 2 times"},
+			{Day: second, Key: "wrong", Kind: "vat 21", Source: "0.21", Target: "0.42", Off: "0.21"},
 		},
 	}
 	for i, d := range got.Differences { // the number depends on who is first
