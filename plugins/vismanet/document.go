@@ -1,6 +1,7 @@
 package vismanet
 
 import (
+	"context"
 	"maps"
 	"net/url"
 	"slices"
@@ -38,8 +39,45 @@ func creditNote() *entity {
 		fields: slices.Concat(documentFields(), []field{
 			addressOf("invoiceAddress", "Where the credit note goes; without it the customer's address."),
 			documentLines("lines"),
+			applicationLines(),
 		}),
+		prepare: prepareApplications,
 	}
+}
+
+// applicationLines are the documents that a credit note settles once it is released. Lists leave them out.
+func applicationLines() field {
+	f := field{
+		name: "applicationLines", from: "applications", kind: list, flags: sdk.OnUpdate,
+		about: "Invoices that it is taken off; to be said while it is a draft. A look-up by its number shows them.",
+		fields: []field{
+			{name: "documentType", from: "docType", about: "Invoice.", values: documentTypes()},
+			{name: "refNbr", about: "Number of the invoice."},
+			{name: "amountPaid", kind: decimal, about: "How much of it."},
+		},
+	}
+	f.constant = map[string]any{"operation": "Insert"}
+	return f
+}
+
+// prepareApplications says of the invoices that the credit note is taken off already that these lines are changed.
+func prepareApplications(ctx context.Context, a *erpAPI, t *trail, id string, body map[string]any) error {
+	lines := objects(body["applicationLines"])
+	if len(lines) == 0 {
+		return nil
+	}
+	found, err := a.get(ctx, t, creditNote(), id)
+	if err != nil || found == nil {
+		return err
+	}
+	for _, have := range objects(found.Fields["applicationLines"]) {
+		for _, line := range lines {
+			if textOf(dig(line, "refNbr.value")) == textOf(have["refNbr"]) {
+				line["operation"] = "Update"
+			}
+		}
+	}
+	return nil
 }
 
 func documentQuery(kind string) url.Values {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/kopru-io/kopru/plugins/sdk"
 )
 
 const customerAnswer = `{ "internalId": 3187, "number": "10042", "name": "Kari Nordmann", "status": "Active",
@@ -251,6 +253,31 @@ func TestRelease(t *testing.T) {
 	if r = update(t, c, "customer_invoice", "200001", "", `{"released":true}`); failureOf(t, r.Err).Class != classAmbiguous {
 		t.Errorf("%+v", r)
 	}
+}
+
+// TestCreditIsTakenOffInvoices adds an invoice that the credit note isn't taken off yet, and changes one that it is.
+func TestCreditIsTakenOffInvoices(t *testing.T) {
+	t.Parallel()
+	c, f := open(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			reply(w, 200, `{"referenceNumber":"300001","status":"Balanced","applications":[{"docType":"Invoice","refNbr":"200001","amountPaid":1.50}]}`)
+			return
+		}
+		reply(w, 204, "")
+	})
+	r := update(t, c, "credit_note", "300001", "", `{"applicationLines":[{"documentType":"Invoice","refNbr":"200001","amountPaid":2.50},
+		{"documentType":"Invoice","refNbr":"200002","amountPaid":1}]}`)
+	if r.Err != nil || f.last(t).path != "/v1/customerCreditNote/300001" {
+		t.Fatalf("%+v", r)
+	}
+	same(t, f.last(t).body, `{"applicationLines":[
+		{"operation":"Update","documentType":{"value":"Invoice"},"refNbr":{"value":"200001"},"amountPaid":{"value":2.50}},
+		{"operation":"Insert","documentType":{"value":"Invoice"},"refNbr":{"value":"200002"},"amountPaid":{"value":1}}]}`)
+	hits, err := c.Lookup(t.Context(), "credit_note", sdk.Query{ID: "300001"})
+	if err != nil || len(hits) != 1 {
+		t.Fatal(hits, err)
+	}
+	same(t, encoded(t, hits[0].Fields["applicationLines"]), `[{"documentType":"Invoice","refNbr":"200001","amountPaid":1.50}]`)
 }
 
 func TestOwnNumbers(t *testing.T) {

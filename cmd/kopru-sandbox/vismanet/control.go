@@ -150,7 +150,7 @@ func (s *Server) controlDocuments() []object {
 	for _, kind := range []string{invoiceKind, creditKind} {
 		l := s.books.ledgers()[kind]
 		for _, d := range l.shelf.all {
-			o := s.renderDocument(l, d, false)
+			o := s.renderDocument(l, d, false, false)
 			o["lines"] = o[l.lines]
 			out = append(out, object(only(values(o), "documentType referenceNumber status customer documentDate customerRefNumber externalReference "+
 				"currencyId amountInCurrency vatTotalInCurrency balanceInCurrency customerVatZone branchNumber lines")))

@@ -24,7 +24,8 @@ type document struct {
 	lastLine                               int
 	money                                  totals
 	settled                                *apd.Decimal
-	orderType, orderNumber, shipment       string // of the order it was made of
+	applied                                []application // of a credit note: the invoices that it is taken off
+	orderType, orderNumber, shipment       string        // of the order it was made of
 }
 
 type documentLine struct {
@@ -170,7 +171,7 @@ func (s *Server) getDocument(l *ledger) handlerFunc {
 		if bad != nil {
 			return *bad
 		}
-		return s.single(s.renderDocument(l, d, true), d.quotedETag())
+		return s.single(s.renderDocument(l, d, true, true), d.quotedETag())
 	}
 }
 
@@ -202,6 +203,8 @@ func (s *Server) putDocument(l *ledger) handlerFunc {
 			s.changeDocumentLines(&draft, line, fmt.Sprintf("%s[%d]", l.lines, i), f)
 		}
 		s.totalDocument(&draft)
+		draft.applied = slices.Clone(d.applied)
+		s.applyCredit(&draft, v.list("applicationLines"), f)
 		if len(f.all) > 0 {
 			return s.apiProblem(f.all)
 		}
@@ -238,10 +241,50 @@ func (s *Server) releaseDocument(l *ledger) handlerFunc {
 		if d.status != "Balanced" {
 			return action("Document status is invalid for processing: " + d.status)
 		}
+		for _, a := range d.applied {
+			if a.amount.Cmp(a.document.balance()) > 0 {
+				return action("The document " + a.document.number + " has no balance of " + a.amount.Text('f'))
+			}
+		}
 		d.status = "Open"
 		s.settle(d, zero)
+		for _, a := range d.applied {
+			s.settle(a.document, a.amount)
+			s.settle(d, a.amount)
+		}
 		return action("")
 	}
+}
+
+// applyCredit takes over what a draft of a credit note is to settle: released invoices of its customer, each once, up to
+// their balance.
+func (s *Server) applyCredit(d *document, lines []values, f *flaws) {
+	for i, line := range lines {
+		path := fmt.Sprintf("applicationLines[%d]", i)
+		invoice, amount := s.books.invoices.get(line.text("refNbr")), line.decimal("amountPaid")
+		at := slices.IndexFunc(d.applied, func(a application) bool { return a.document == invoice })
+		switch operation := line.text("operation"); {
+		case line.text("documentType") != invoiceKind || invoice == nil || invoice.customer != d.customer || invoice.draft():
+			f.add(path+".refNbr", "", "'Reference Nbr.' '%s' cannot be found in the system.", line.text("refNbr"))
+		case operation == "Delete" && at >= 0:
+			d.applied = slices.Delete(d.applied, at, at+1)
+		case amount == nil || amount.Negative || amount.Cmp(invoice.balance()) > 0:
+			f.add(path+".amountPaid", "", "'Amount Paid' exceeds the balance of the document.")
+		case operation == "Update" && at >= 0:
+			d.applied[at].amount = amount
+		case operation == "Update" || operation == "Delete":
+			f.add(path+".refNbr", "", "The application of '%s' cannot be found.", invoice.number)
+		case at >= 0:
+			f.add(path+".refNbr", "", "An attempt was made to add a duplicate entry.")
+		default:
+			d.applied = append(d.applied, application{invoiceKind, invoice, amount})
+		}
+	}
+	total := zero
+	for _, a := range d.applied {
+		total = sum(total, a.amount)
+	}
+	f.require(total.Cmp(d.money.total) <= 0, "applicationLines", "", "The applications exceed the balance of the document.")
 }
 
 // settle takes an amount off what is open.
@@ -271,7 +314,8 @@ func (s *Server) listDocuments(l *ledger) handlerFunc {
 				equalFilter(d.plain.text("customerRefNumber"), r.param("customerRefNumber"))
 		}
 		address := strings.EqualFold(r.param("expandInvoiceAddress"), "true")
-		render := func(d *document) object { return s.renderDocument(l, d, address) }
+		applications := strings.EqualFold(r.param("expandApplications"), "true")
+		render := func(d *document) object { return s.renderDocument(l, d, address, applications) }
 		return answerList(s, r, listing[*document]{rows: l.shelf.all, keep: keep, render: render, paged: true})
 	}
 }

@@ -29,6 +29,7 @@ func (s *Server) newDocument(l *ledger, v values, branch string, f *flaws) *docu
 	}
 	s.totalDocument(d)
 	f.require(!d.money.total.Negative, l.lines, "", "'Balance' should not be negative.")
+	s.applyCredit(d, v.list("applicationLines"), f)
 	return d
 }
 

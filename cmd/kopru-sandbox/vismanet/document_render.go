@@ -7,7 +7,7 @@ import (
 )
 
 // renderDocument is the CustomerInvoiceDto or CustomerCreditNoteDto.
-func (s *Server) renderDocument(l *ledger, d *document, withAddress bool) object {
+func (s *Server) renderDocument(l *ledger, d *document, withAddress, withApplications bool) object {
 	b := s.books.setup
 	c := b.currency(d.currency)
 	base := func(x *apd.Decimal) *apd.Decimal {
@@ -22,7 +22,7 @@ func (s *Server) renderDocument(l *ledger, d *document, withAddress bool) object
 		"documentDate": s.day(d.date), "postPeriod": d.date.UTC().Format("200601"), "financialPeriod": d.date.UTC().Format("200601"),
 		"location":             object{"id": "Main", "name": "Primary Location", "countryId": d.customer.main.country},
 		"lastModifiedDateTime": s.instant(d.modified), "createdDateTime": s.instant(d.created), "timeStamp": d.etag(),
-		"attachments": []object{}, "applications": []object{}, "taxDetails": s.renderTaxDetails(d),
+		"attachments": []object{}, "taxDetails": s.renderTaxDetails(d),
 	}
 	for name, amount := range map[string]*apd.Decimal{
 		"amount": d.money.total, "balance": d.balance(), "vatTotal": d.money.tax, "vatTaxableTotal": d.money.taxable,
@@ -50,6 +50,16 @@ func (s *Server) renderDocument(l *ledger, d *document, withAddress bool) object
 		a := orMain(d.address, orMain(d.customer.invoice, d.customer.main)).render(b)
 		a["overrideAddress"] = d.address != nil
 		out["invoiceAddress"] = a
+	}
+	applied := make([]object, 0, len(d.applied))
+	for _, a := range d.applied {
+		applied = append(applied, object{
+			"docType": a.kind, "refNbr": a.document.number, "amountPaid": plain(a.amount), "balance": plain(a.document.balance()),
+			"released": !d.draft(),
+		})
+	}
+	if withApplications {
+		out["applications"] = applied
 	}
 	lines := make([]object, 0, len(d.lines))
 	for _, line := range d.lines {

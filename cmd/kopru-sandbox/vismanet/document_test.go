@@ -108,6 +108,39 @@ func TestInvoiceAndPayment(t *testing.T) {
 	}
 }
 
+// TestCreditNoteSettlesInvoices takes a credit note off an invoice: said while it is a draft, done when it is released.
+func TestCreditNoteSettlesInvoices(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{})
+	r.sell()
+	const path = "/v1/customerCreditNote/300001" // of 1.21
+	lines := func(operation, invoice, amount string) string {
+		return `{"applicationLines":[{"operation":"` + operation + `","documentType":{"value":"Invoice"},"refNbr":{"value":"` + invoice +
+			`"},"amountPaid":{"value":` + amount + `}}]}`
+	}
+	for body, words := range map[string]string{
+		lines("Insert", "200001", "1"): "cannot be found", // a draft
+		lines("Insert", "200002", "2"): "exceed the balance", lines("Insert", "200002", "21"): "exceeds the balance",
+		lines("Update", "200002", "1"): "cannot be found",
+	} {
+		if got := r.want(400, "PUT", path, body); !strings.Contains(string(got.body), words) {
+			t.Errorf("%s: %s", body, got.body)
+		}
+	}
+	r.want(204, "PUT", path, lines("Insert", "200002", "1.21"))
+	r.want(400, "PUT", path, lines("Insert", "200002", "1.21"))
+	r.want(204, "PUT", path, lines("Update", "200002", "1"))
+	if d := r.get(path); dig(at(t, d, "applications", 0), "amountPaid") != "1" || dig(d, "balance") != "1.21" {
+		t.Errorf("%v", d)
+	}
+	r.want(200, "POST", path+"/action/release", "")
+	if credit, invoice := r.get(path), r.get("/v1/customerinvoice/200002"); dig(credit, "balance") != "0.21" || dig(credit, "status") != "Open" ||
+		dig(invoice, "balance") != "19" {
+		t.Errorf("%v\n%v", credit, invoice)
+	}
+	r.want(400, "PUT", path, lines("Update", "200002", "1.21"))
+}
+
 // dig is the text of what a path of names leads to.
 func dig(v any, path ...string) string {
 	for _, name := range path {
