@@ -16,7 +16,8 @@ const shopVars = `{"country":"NL","vat_categories":{"21":"03","9":"02","0":"00"}
 	"vat_category_outside_eu":"EX","vat_category_reverse_charge":"RC","vat_zone":"01","vat_zones":{"eu_company":"02","outside":"04","NO":"NO"},
 	"revenue_accounts":{"NO":"8030","eu_company":"8040","eu":"8050"},"special_lines":{"group:6":{"item":"BON","account":"1510"},"TIP":{"item":"FOOI"}},
 	"price_decimals":6,"rounding_item":"AFR","cash_rounding_item":"KAS","default_debtor":"","customer_class_person":"P","customer_class_company":"B",
-	"customer_classes":{"NO":"NORGE"},"credit_terms":"","credit_terms_for":{"company":"30"},"return_order_type":"CR","exchange_order_type":"RM","changed_orders":"update"}`
+	"customer_classes":{"NO":"NORGE"},"credit_terms":"","credit_terms_for":{"company":"30"},"return_order_type":"CR","exchange_order_type":"RM","changed_orders":"update",
+	"update_orders":["lines","addresses","customer"],"fallback_item":""}`
 
 // tillOrder makes an order of lines, each "sku quantity price rate", with more fields laid over it.
 func tillOrder(t *testing.T, more string, lines ...string) map[string]any {

@@ -34,7 +34,7 @@ type (
 	saleInTill struct {
 		ID, Kind, Type       string
 		Ext                  string `json:"ext_id"`
-		Category             int
+		Category, Relation   int
 		Total                string `json:"total_incl"`
 		Paid                 string
 		Cancelled, Delivered bool
@@ -78,10 +78,11 @@ type (
 		}
 	}
 	documentInBooks struct {
-		Kind    string `json:"documentType"`
-		Number  string `json:"referenceNumber"`
-		RefNo   string `json:"externalReference"`
-		Ours    string `json:"customerRefNumber"`
+		Kind    string                  `json:"documentType"`
+		Number  string                  `json:"referenceNumber"`
+		RefNo   string                  `json:"externalReference"`
+		Ours    string                  `json:"customerRefNumber"`
+		Whose   struct{ Number string } `json:"customer"`
 		Status  string
 		Total   figureOf `json:"amountInCurrency"`
 		Balance figureOf `json:"balanceInCurrency"`
@@ -93,7 +94,7 @@ type (
 		}
 	}
 	customerInBooks struct {
-		Number, Name, Class, Status, Email, Phone, Attention, Line1, PostalCode, City, Country string
+		Number, Name, Class, Status, Email, Phone, Attention, VATNumber, Line1, PostalCode, City, Country string
 	}
 	itemInBooks struct {
 		Number, Description, Status, TaxCategory string
@@ -211,6 +212,8 @@ func (a *agreement) say(letters []string, format string, args ...any) {
 // booking is an order's place in the books: credits are negative.
 type booking struct {
 	name  string
+	whose string // customer number
+	open  bool   // of a sales order, it can still be changed
 	ref   string // of a sales order, the till's reference, which its invoices bear
 	draft bool
 	owed  *big.Rat // of a document, what is not settled; nil of a sales order
@@ -244,7 +247,10 @@ func (a *agreement) bookings() map[string][]*booking {
 			continue
 		}
 		back := o.Type == "CR"
-		g := &booking{name: o.Type + "/" + o.Number, ref: o.Reference, total: signed(o.Total.Rat, back || o.Type == "RM"), net: map[string]*big.Rat{}}
+		g := &booking{
+			name: o.Type + "/" + o.Number, whose: o.Customer, open: o.Status == "Open" || o.Status == "BackOrder", ref: o.Reference, total: signed(o.Total.Rat, back || o.Type == "RM"),
+			net: map[string]*big.Rat{},
+		}
 		for _, l := range o.Lines {
 			g.add(l.TaxCategory, l.Inventory, signed(l.Amount.Rat, back || l.Operation == "Receipt"))
 		}
@@ -256,7 +262,8 @@ func (a *agreement) bookings() map[string][]*booking {
 		}
 		back := d.Kind != "Invoice"
 		g := &booking{
-			name: d.Kind + " " + d.Number, draft: d.draft(), owed: d.Balance.Rat, total: signed(d.Total.Rat, back), net: map[string]*big.Rat{},
+			name: d.Kind + " " + d.Number, whose: d.Whose.Number, draft: d.draft(), owed: d.Balance.Rat, total: signed(d.Total.Rat, back),
+			net: map[string]*big.Rat{},
 		}
 		for _, l := range d.Lines {
 			g.add(l.VatCode.ID, l.InventoryNumber, signed(l.AmountInCurrency.Rat, back))
@@ -302,6 +309,7 @@ func (a *agreement) orders() {
 		case due:
 			g := mine[0]
 			a.amounts(o, g, "0", letters)
+			a.belongs(o, g, letters)
 			if form := a.Forms[o.Category]; form == "invoiced_order" {
 				a.invoiced(o, g, letters)
 			} else if (form == "invoice") != (g.owed != nil) {
@@ -317,6 +325,21 @@ func (a *agreement) orders() {
 		}) {
 			a.say(nil, "%s is booked for the order %s, which the till does not have", names(list, nil), ref)
 		}
+	}
+}
+
+// belongs: an order is booked on the customer of its relation, where an e-mail address tells who that is. One that moved
+// after it was closed in the books is told where the customer is known.
+func (a *agreement) belongs(o saleInTill, g *booking, letters []string) {
+	till, books := a.faces()
+	of := slices.IndexFunc(till, func(f face) bool { return f.id == fmt.Sprint(o.Relation) })
+	if of < 0 || till[of].email == "" {
+		return
+	}
+	books = slices.DeleteFunc(books, func(f face) bool { return f.email != till[of].email })
+	_, told := a.letters[letters[0]]
+	if len(books) == 1 && books[0].id != g.whose && (g.open || told) {
+		a.say(letters, "the %s order %s is of relation %d, %s, but %s is of customer %s", o.Kind, o.ID, o.Relation, books[0].id, g.name, g.whose)
 	}
 }
 
@@ -355,15 +378,19 @@ func (a *agreement) exchanged(o saleInTill, taken, back *booking, letters []stri
 	if taken.total.Sign() <= 0 || back.total.Sign() >= 0 {
 		a.say(letters, "of the exchange %s %s was taken and %s came back", o.ID, taken.total.FloatString(2), back.total.FloatString(2))
 	}
-	owed := new(big.Rat)
+	owed, documents := new(big.Rat), []*booking{}
 	for _, g := range []*booking{taken, back} {
 		if d := a.madeOf(o, g, letters); d != nil {
+			documents = append(documents, d)
 			owed.Add(owed, signed(d.owed, g == back))
 			both.draft = both.draft || d.draft
 		}
 	}
 	both.owed = owed
 	a.settled(o, both, letters)
+	if len(documents) == 2 && documents[0].owed.Sign() != 0 && documents[1].owed.Sign() != 0 {
+		a.say(letters, "of the exchange %s both %s and %s are open, against each other", o.ID, documents[0].name, documents[1].name)
+	}
 }
 
 func (d documentInBooks) draft() bool { return d.Status == "Hold" || d.Status == "Balanced" }
@@ -609,6 +636,7 @@ var countries = map[string]string{
 type face struct {
 	id, where                                               string
 	name, person, email, phone, address, zip, city, country string
+	vatNumber                                               string
 	active                                                  bool
 }
 
@@ -617,7 +645,7 @@ func (f face) differs(from face) string {
 	for what, v := range map[string][2]string{
 		"name": {f.name, from.name}, "person": {f.person, from.person}, "phone": {f.phone, from.phone}, "address": {f.address, from.address},
 		"postal code": {f.zip, from.zip}, "city": {f.city, from.city}, "country": {f.country, from.country},
-		"active": {fmt.Sprint(f.active), fmt.Sprint(from.active)},
+		"VAT number": {f.vatNumber, from.vatNumber}, "active": {fmt.Sprint(f.active), fmt.Sprint(from.active)},
 	} {
 		if v[0] != v[1] {
 			out = append(out, fmt.Sprintf("%s: %q, %q", what, v[0], v[1]))
@@ -640,12 +668,14 @@ func (a *agreement) faces() (till, books []face) {
 			id: r["relationNumber"], where: r["extRelationId"], name: plainText(name), person: plainText(r["contact"]), email: emailOf(r["email"]),
 			phone: plainText(r["telephone"]), address: plainText(r["address"]), zip: zip(r["zipcode"]), city: plainText(r["city"]),
 			country: countries[strings.ToLower(r["country"])], active: r["active"] != "false",
+			vatNumber: plainText(r["vatNumber"]),
 		})
 	}
 	for _, c := range a.Customers {
 		books = append(books, face{
 			id: c.Number, name: plainText(c.Name), person: plainText(c.Attention), email: emailOf(c.Email), phone: plainText(c.Phone),
 			address: plainText(c.Line1), zip: zip(c.PostalCode), city: plainText(c.City), country: c.Country, active: c.Status != "Inactive",
+			vatNumber: plainText(c.VATNumber),
 		})
 	}
 	return till, books
@@ -926,10 +956,10 @@ func TestTheComparisonSeesDocuments(t *testing.T) {
 					"amountInCurrency": 12.1, "balanceInCurrency": 0, "lines": [{"vatCode": {"id": "03"}, "amountInCurrency": 10}]},
 				{"documentType": "Invoice", "referenceNumber": "2", "externalReference": "ref-b", "customerRefNumber": "ref-b", "status": "Closed",
 					"amountInCurrency": 12.1, "balanceInCurrency": 0},
-				{"documentType": "Invoice", "referenceNumber": "3", "externalReference": "ref-c", "customerRefNumber": "ref-c", "status": "Open",
-					"amountInCurrency": 12.1, "balanceInCurrency": 6.05},
-				{"documentType": "CreditNote", "referenceNumber": "4", "externalReference": "ref-c-R", "customerRefNumber": "ref-c-R", "status": "Open",
-					"amountInCurrency": 6.05, "balanceInCurrency": 6.05}
+				{"documentType": "Invoice", "referenceNumber": "3", "externalReference": "ref-c", "customerRefNumber": "ref-c", "status": "Closed",
+					"amountInCurrency": 12.1, "balanceInCurrency": 0},
+				{"documentType": "CreditNote", "referenceNumber": "4", "externalReference": "ref-c-R", "customerRefNumber": "ref-c-R", "status": "Closed",
+					"amountInCurrency": 6.05, "balanceInCurrency": 0}
 			],
 			"Booked": [{"type": "SO", "number": "5", "status": "Completed", "customerRefNo": "b", "customerOrder": "ref-b", "total": 12.1,
 				"lines": [{"taxCategory": "03", "quantity": 1, "amount": 10, "shipped": 1, "billed": 1}]},
@@ -961,7 +991,10 @@ func TestTheComparisonSeesDocuments(t *testing.T) {
 		{"the exchange order c is 6.05 in the till, 6.04 in SO/6, CR/7", func(b *both) { b.Booked[2].Total.Rat = rat("6.06") }},
 		{"CR/7 of the exchange order c has 0 invoices", func(b *both) { b.Documents = b.Documents[:3] }},
 		{"SO/6, CR/7 of the exchange order c was not released", func(b *both) { b.Documents[3].Status = "Balanced" }},
-		{"SO/6, CR/7 of the exchange order c, which is paid, has 6.05 open", func(b *both) { b.Documents[2].Balance.Rat = rat("12.1") }},
+		{"SO/6, CR/7 of the exchange order c, which is paid, has 6.05 open", func(b *both) { b.Documents[2].Balance.Rat = rat("6.05") }},
+		{"of the exchange c both Invoice 3 and CreditNote 4 are open, against each other", func(b *both) {
+			b.Documents[2].Balance.Rat, b.Documents[3].Balance.Rat = rat("6.05"), rat("6.05")
+		}},
 		{"the cancelled exchange c still stands in the books: SO/6, CR/7", func(b *both) { b.Orders[2].Cancelled = true }},
 		{`the normal order b is to be booked as "invoice", but stands as SO/5`, func(b *both) { b.Forms[2] = "invoice" }},
 		{`the normal order a is to be booked as "", but stands as Invoice 1`, func(b *both) { b.Forms[1] = "" }},

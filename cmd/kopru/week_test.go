@@ -310,6 +310,18 @@ func (w *week) deeds() map[string]func(b *both) {
 				till("PATCH", "orders/"+o.ID, fields{"quantities": []string{fmt.Sprint(sign, 1+w.rng.IntN(9))}})
 			}
 		},
+		"an order moves": func(b *both) {
+			o, ok := some(w, b.Orders, func(o saleInTill) bool {
+				return !o.Cancelled && strings.HasSuffix(o.Type, "SALES-ORDER") && !strings.HasPrefix(o.Ext, "SO/") && o.Kind != "no_email"
+			})
+			p, known := some(w, b.pairs(), func([2]string) bool { return true })
+			switch {
+			case ok && known && w.rng.IntN(2) == 0:
+				till("PATCH", "orders/"+o.ID, fields{"relation": json.Number(p[0])})
+			case ok:
+				till("PATCH", "orders/"+o.ID, fields{"street": fmt.Sprint("Steeg ", w.next())})
+			}
+		},
 		"an order is cancelled": func(b *both) {
 			o, ok := some(w, b.Orders, func(o saleInTill) bool {
 				return !o.Cancelled && strings.HasSuffix(o.Type, "SALES-ORDER") && !strings.HasPrefix(o.Ext, "SO/")
@@ -349,8 +361,19 @@ func (w *week) deeds() map[string]func(b *both) {
 					{"address": fmt.Sprint("Laan ", w.next())},
 					{"city": fmt.Sprint("Stad ", w.next())},
 					{"email": fmt.Sprintf("anders%d@week.example", w.next())},
+					{"contact": fmt.Sprint("Persoon ", w.next()), "vatNumber": fmt.Sprintf("NL%09dB01", w.next()), "zipcode": "6811 CD"},
 				})
 				till("PATCH", "relations/"+p[0], change)
+			}
+		},
+		"something is cleared of a customer in the till": func(b *both) {
+			if p, ok := some(w, b.pairs(), func(p [2]string) bool { return !w.settled[p[0]] }); ok {
+				till("PATCH", "relations/"+p[0], fields{pick(w, []string{"contact", "telephone", "vatNumber", "zipcode"}): ""})
+			}
+		},
+		"something is cleared of a customer in the books": func(b *both) {
+			if p, ok := some(w, b.pairs(), func(p [2]string) bool { return !w.settled[p[0]] }); ok {
+				books("PATCH", "customers/"+p[1], fields{pick(w, []string{"attention", "phone", "vatNumber", "postalCode"}): ""})
 			}
 		},
 		"a customer in the books": func(*both) {
@@ -371,6 +394,7 @@ func (w *week) deeds() map[string]func(b *both) {
 					{"line1": fmt.Sprint("Weg ", w.next())},
 					{"city": fmt.Sprint("Dorp ", w.next())},
 					{"name": fmt.Sprint("Nieuwe naam ", w.next())},
+					{"attention": fmt.Sprint("Contact ", w.next()), "vatNumber": fmt.Sprintf("NL%09dB02", w.next()), "postalCode": "3512 BB"},
 				})
 				books("PATCH", "customers/"+p[1], change)
 			}

@@ -32,12 +32,12 @@ export function take(order: any, whole: boolean, ctx: any): { taken: Taken[]; to
   const free = order.vatMethod === "VAT-METHOD-SHIFTED" || order.vatMethod === "VAT-METHOD-NONE";
   let full = zero;
   const taken: Taken[] = [];
-  for (const source of order.lineList ?? []) {
+  for (const source of counted(order)) {
     const data = source.data ?? {};
     if (!source.articleNumber && !source.data) continue; // a line of text
     const ordered = Decimal(data.quantity ?? 0);
     const quantity = whole ? ordered : ordered.minus(Decimal(data.cancelledQuantity ?? 0));
-    const ofLine = Decimal(data.totalInclAmount ?? ordered.times(Decimal(data.price ?? 0)).round(cent));
+    const ofLine = amountIn(source);
     full = full.plus(ofLine);
     if (quantity.isZero() && !ordered.isZero()) continue;
     const incl = quantity.eq(ordered) ? ofLine : ofLine.times(quantity).div(ordered, cent);
@@ -53,7 +53,36 @@ export function take(order: any, whole: boolean, ctx: any): { taken: Taken[]; to
       { field: "totalInclAmount" },
     );
   }
+  if (!partly && !free) checkRates(order, taken, ctx);
   return { taken, total: partly ? left : total };
+}
+
+// counted are the lines that make up an order's total: its own, and what was chosen with them, such as an extra, where that
+// has a price which isn't in its line's already. It comes last, so that the order's own lines keep their places.
+function counted(order: any): any[] {
+  const own: any[] = order.lineList ?? [];
+  const chosen = (l: any): any[] => (l.preparationList ?? []).flatMap((c: any) => [c, ...chosen(c)]);
+  const extra = own.flatMap(chosen).filter((l: any) => !amountIn(l).isZero());
+  const total = order.totalInclAmount;
+  if (extra.length === 0 || (total != null && sum(own.map(amountIn)).eq(total))) return own;
+  return [...own, ...extra];
+}
+
+function amountIn(line: any): Amount {
+  const data = line.data ?? {};
+  return Decimal(data.totalInclAmount ?? Decimal(data.quantity ?? 0).times(Decimal(data.price ?? 0)).round(cent));
+}
+
+// checkRates refuses an order of which the till took VAT at a rate that none of its lines has, as those of several parts may.
+function checkRates(order: any, taken: Taken[], ctx: any) {
+  const rates = taken.map((t) => rateKey(t.rate));
+  for (const group of order.vatGroupList ?? []) {
+    const rate = rateKey(Decimal(group.vatPercentage ?? 0));
+    if (rates.includes(rate) || Decimal(group.vatAmount ?? 0).isZero()) continue;
+    ctx.fail(`the till took ${Decimal(group.vatAmount).toFixed(cent)} of VAT at ${rate} %, but no line of the order has that rate`, {
+      field: "vatGroupList",
+    });
+  }
 }
 
 // Rules are what a merchant has set for lines, as it holds where the order goes.

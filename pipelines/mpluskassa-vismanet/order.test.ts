@@ -10,6 +10,8 @@ const ctx = context({
     price_decimals: 6,
     rounding_item: "AFRONDING",
     default_debtor: "10999",
+    fallback_item: "",
+    update_orders: ["lines", "addresses", "customer"],
   },
 });
 
@@ -47,6 +49,30 @@ test("each VAT rate has its own category", () => {
 test("what was weighed has decimals, and the line comes to the cent", () => {
   const { total } = order(till([0.53, 12.95, 9, 6.86]), ctx);
   expect(total).toBe(6.86);
+});
+
+// withExtra is an order of one at 12.10 with 21 %, and a bottle's deposit of 0.50 without VAT in that line.
+function withExtra(total: number) {
+  const one = till([1, 12.1, 21, 12.1]);
+  const extra = { articleNumber: 9, sku: "X9", text: "Deposit", data: { quantity: 1, price: 0.5, vatPercentage: 0, totalInclAmount: 0.5 } };
+  return { ...one, totalInclAmount: total, lineList: [{ ...one.lineList[0], preparationList: [extra] }] };
+}
+
+test("what was chosen with a line is a line of its own where it is paid for", () => {
+  const { lines } = order(withExtra(12.6), ctx);
+  expect(lines).toMatchObject([
+    { sku: "S1", unitPrice: 10, taxCategory: "03" },
+    { sku: "X9", unitPrice: 0.5, taxCategory: "00" },
+  ]);
+});
+
+test("and is none where the line's price has it already", () => {
+  expect(order(withExtra(12.1), ctx).lines).toMatchObject([{ sku: "S1", unitPrice: 10 }]);
+});
+
+test("VAT of a rate that no line has is refused", () => {
+  const parts = { ...till([1, 12.1, 0, 12.1]), vatGroupList: [{ vatPercentage: 21, exclAmount: 10, vatAmount: 2.1 }] };
+  expect(() => order(parts, ctx)).toThrow("the till took 2.10 of VAT at 21 %, but no line of the order has that rate");
 });
 
 test("a return has its amounts the other way round", () => {

@@ -32,6 +32,18 @@ export default function (order: any, ctx: any) {
   const free = [...rounding, ...cash];
   const back = parted ? priceBack(order, parts.filter((t) => t.quantity.lt(zero)), rules, ctx) : null;
   const area = areaOf(to.country, vars.country);
+  const orderType = exchange ? vars.exchange_order_type : isReturn ? vars.return_order_type : order.orderType;
+  const billing = { address: orderAddress(invoice, relation, vars), contact: contact(invoice, relation) };
+  const shipping = orderAddress(delivery, relation, vars);
+  const wanted = {
+    type: order.form === "invoice" ? (isReturn ? "CreditNote" : "Invoice") : orderType,
+    lines: [...lines, ...free],
+    back: back?.lines ?? [],
+    debtor: debtorOf(order, buyer, vars),
+    email: buyer?.email ?? null,
+    billing: billing.address,
+    shipping,
+  };
 
   return {
     // A credit of what was cancelled is a document of its own.
@@ -39,27 +51,29 @@ export default function (order: any, ctx: any) {
     reference: isCredit ? `${order.reference}-C` : order.reference,
     employeeNumber: order.employeeNumber,
     form: order.form,
-    orderType: exchange ? vars.exchange_order_type : isReturn ? vars.return_order_type : order.orderType,
-    action: actionFor(order, existing ?? null, [...lines, ...free], back?.lines ?? [], ctx),
+    orderType,
+    action: actionFor(order, existing ?? null, wanted, ctx),
     existing,
     existingBack: order.existingBack ?? null,
     date: order.financialDate ?? order.entryTimestamp?.slice(0, 10),
     description: cutText(cleanText(`Till order ${order.reference}${isCredit ? " cancelled" : ""}`), 255),
     deliveryMethod: order.deliveryMethod ?? null,
+    deliveryDate: order.deliveryDate ?? null,
     paymentMethod: order.paymentList?.[0]?.method ?? order.paymentMethod ?? null,
     branch: order.financialBranchNumber ?? order.entryBranchNumber ?? null,
     isReturn,
     vatZone: setting(vars.vat_zones, to.country, area, company) ?? (vatCharged && vars.vat_zone ? vars.vat_zone : null),
     customer: buyer,
-    billing: { address: orderAddress(invoice, relation, vars), contact: contact(invoice, relation) },
+    billing,
     delivery: {
       address: customerAddress(delivery, relation, vars),
-      orderAddress: orderAddress(delivery, relation, vars),
+      orderAddress: shipping,
       contact: contact(delivery, relation),
     },
     lines,
     rounding: free,
     back,
+    allLines: [...wanted.lines.map((l) => ({ ...l, isBack: false })), ...wanted.back.map((l: Line) => ({ ...l, isBack: true }))],
     payments: isCredit ? [] : payments(order, Decimal(total.lt(zero) ? -1 : 1)),
     total,
     expected: mainTotal.times(sign).plus(sum(cash.map(extended))), // the document's total
@@ -77,10 +91,29 @@ function priceBack(order: any, taken: Taken[], rules: Rules, ctx: any) {
 
 const open = ["Open", "Hold", "BackOrder"];
 
+// Wanted is what the till has of an order now.
+interface Wanted {
+  type: string;
+  lines: Line[];
+  back: Line[];
+  debtor: string | null; // null where it isn't known, or doesn't matter
+  email: string | null;
+  billing: any;
+  shipping: any;
+}
+
+// debtorOf is the customer number that an order which was sent should have by now.
+function debtorOf(order: any, buyer: any, vars: any): string | null {
+  if (buyer === null || vars.always_default_debtor || !vars.update_orders.includes("customer")) return null;
+  return order.debtorOfRelation || null;
+}
+
 // actionFor says what an order that is in Visma.net already needs: nothing, the rest of what an interrupted run began, a
 // change, or that a human looks at it.
-function actionFor(order: any, existing: any, lines: Line[], linesBack: Line[], ctx: any): string {
+function actionFor(order: any, existing: any, wanted: Wanted, ctx: any): string {
   if (existing === null) return "place";
+  const { lines, back: linesBack } = wanted;
+  const { changed_orders: changed, default_debtor: guest, return_order_type, exchange_order_type, update_orders } = ctx.vars;
   const back = order.existingBack ?? null;
   const there = [existing, ...(back === null ? [] : [back])];
   const stand = there.map((d) => `${d.id} in Visma.net is ${d.status}`).join(", ");
@@ -91,8 +124,10 @@ function actionFor(order: any, existing: any, lines: Line[], linesBack: Line[], 
       { field: "cancelState" },
     );
   }
+  const numbers = new Map<string, string>((order.items ?? []).map((i: any) => [i.sku, i.number ?? i.sku]));
+  const differs = (have: any[], want: Line[]) => differences(have, want, numbers, ctx.vars.fallback_item);
   if (order.isCredit) {
-    const off = differences(existing.lines, lines);
+    const off = differs(existing.lines, lines);
     if (off.length === 0) return "credit";
     return ctx.fail(
       `the order was changed in the till after it was sent, and then cancelled; ${existing.id} in Visma.net is ${existing.status} ` +
@@ -108,28 +143,56 @@ function actionFor(order: any, existing: any, lines: Line[], linesBack: Line[], 
       { field: "cancelState" },
     );
   }
-  const changes = [...differences(existing.lines, lines), ...(back === null ? [] : differences(back.lines, linesBack))];
-  if (changes.length === 0 || ctx.vars.changed_orders === "ignore") return order.isUnfinished ? "finish" : "none";
-  const stillOpen = there.every((d) => open.includes(d.status)) && (back === null || linesBack.length > 0);
-  if (order.form !== "invoice" && stillOpen && ctx.vars.changed_orders === "update") return "update";
+  if (changed === "ignore") return order.isUnfinished ? "finish" : "none";
+  const ways = [return_order_type, exchange_order_type, "CreditNote", "Invoice"];
+  if (existing.type && existing.type !== wanted.type && (ways.includes(existing.type) || ways.includes(wanted.type))) {
+    return ctx.fail(
+      `the order was changed in the till, so that it would be of type ${wanted.type} now, but ${stand} and stays one of type ` +
+        `${existing.type}; cancel or credit it there and enter what the till has now, then discard this letter`,
+      { field: "lineList" },
+    );
+  }
+  const stillOpen = order.form !== "invoice" && there.every((d) => open.includes(d.status)) && (back === null || linesBack.length > 0);
+  const changes = update_orders.includes("lines")
+    ? [...differs(existing.lines, lines), ...(back === null ? [] : differs(back.lines, linesBack))]
+    : [];
+  const mayMove = wanted.debtor !== null && existing.debtor && existing.status !== "Cancelled" && (stillOpen || existing.debtor !== guest);
+  if (mayMove && wanted.debtor !== existing.debtor) changes.push(`it is of another customer, ${existing.debtor} → ${wanted.debtor}`);
+  if (stillOpen && changed === "update") {
+    const moved = update_orders.includes("addresses") && (elsewhere(existing.billing, wanted.billing) ||
+      elsewhere(existing.shipping, wanted.shipping) || (order.deliveryDate && existing.due && order.deliveryDate !== existing.due));
+    // Who has not ordered before is found once it is looked for.
+    const another = update_orders.includes("customer") && existing.email && wanted.email && wanted.email !== existing.email.toLowerCase();
+    if (changes.length > 0 || moved || another) return "update";
+  }
+  if (changes.length === 0) return order.isUnfinished ? "finish" : "none";
   return ctx.fail(
     `the order was changed in the till, but ${stand} and stays as it is: ${changes.join("; ")}`,
     { field: "lineList" },
   );
 }
 
-// differences are those between what Visma.net has and what the till wants, line by line.
-function differences(have: any[], want: Line[]): string[] {
+// differences are those between what Visma.net has and what the till wants, line by line. An item may have another number
+// there than the till's, and the fallback item may stand for any.
+function differences(have: any[], want: Line[], numbers: Map<string, string>, fallback: string): string[] {
+  const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+  const other = (a: any, sku: string) => a.sku && !same(a.sku, fallback) && !same(a.sku, sku) && !same(a.sku, numbers.get(sku) ?? sku);
   const out: string[] = [];
   for (let i = 0; i < Math.max(have.length, want.length); i++) {
     const a = have[i];
     const b = want[i];
     if (!a) out.push(`${b.quantity} × ${b.sku} is new`);
     else if (!b) out.push(`${a.quantity} × ${a.sku} is gone`);
+    else if (other(a, b.sku)) out.push(`${b.quantity} × ${b.sku} instead of ${a.quantity} × ${a.sku}`);
     else if (!b.quantity.eq(a.quantity)) out.push(`${b.sku}: ${a.quantity} → ${b.quantity}`);
     else if (!extended(b).eq(amountOf(a))) out.push(`${b.sku}: amount ${amountOf(a).toFixed(2)} → ${extended(b).toFixed(2)}`);
   }
   return out;
+}
+
+// elsewhere tells whether an address in Visma.net is another one than the till's.
+function elsewhere(have: any, want: any): boolean {
+  return have != null && ["line1", "postalCode", "city", "countryId"].some((name) => (text(have[name]) ?? "") !== (text(want[name]) ?? ""));
 }
 
 function amountOf(line: any): Amount {

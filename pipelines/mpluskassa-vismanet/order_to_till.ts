@@ -20,6 +20,8 @@ export default function (order: any, ctx: any) {
     id: order.id,
     reference: cutText(cleanText(order.customerOrder ?? order.id), 60),
     date: order.date,
+    // Without a day of its own an order is due on the day it is made.
+    deliveryDate: order.requestOn && order.requestOn !== order.date ? order.requestOn : null,
     shipVia: order.shipping?.shipViaId ?? null,
     customer: email === null ? null : {
       email,

@@ -60,6 +60,17 @@ variable "changed_orders" {
   }
 }
 
+variable "update_orders" {
+  type        = list(string)
+  default     = ["lines", "addresses", "customer"]
+  description = "What of a changed order goes to Visma.net, or is told where that is too late: \"lines\", \"addresses\" and the day of delivery (while it is open), \"customer\""
+
+  validation {
+    condition     = length([for f in var.update_orders : f if !contains(["lines", "addresses", "customer"], f)]) == 0
+    error_message = "It is a list of: lines, addresses, customer."
+  }
+}
+
 variable "cancelled_orders" {
   type        = string
   default     = "alert"
@@ -87,6 +98,12 @@ variable "release_invoices" {
   type        = bool
   default     = true
   description = "Whether invoices and credit notes are released, which books them; false leaves them as drafts"
+}
+
+variable "settle_credits" {
+  type        = bool
+  default     = true
+  description = "Whether the credit of an exchange, or of an order that was cancelled, is taken off its invoice; needs release_invoices"
 }
 
 variable "register_payments" {
@@ -185,6 +202,8 @@ locals {
     rounding_item               = var.rounding_item
     cash_rounding_item          = var.cash_rounding_item
     default_debtor              = var.default_debtor
+    always_default_debtor       = var.always_default_debtor
+    fallback_item               = var.fallback_item
     customer_class_person       = var.customer_class_person
     customer_class_company      = var.customer_class_company
     customer_classes            = var.customer_classes
@@ -193,6 +212,13 @@ locals {
     return_order_type           = var.return_order_type
     exchange_order_type         = var.exchange_order_type
     changed_orders              = var.changed_orders
+    update_orders               = var.update_orders
+  }
+
+  order_fields = {
+    lines     = ["orderLines"]
+    addresses = ["billing", "shipping", "requestOn"]
+    customer  = ["customer", "currencyId", "taxZoneId"]
   }
 }
 
@@ -235,10 +261,25 @@ pipeline "orders" {
       orderType      = lookup(var.order_type_by_category, tostring(coalesce(record.orderCategoryNumber, 0)), var.order_type)
       isCancelled    = record.cancelState == "ORDER-CANCEL-STATE-COMPLETE"
       isBack         = coalesce(record.totalInclAmount, 0) < 0
+      wasOrder       = link("orders.sales_order", record.orderId) != null
+      wasInvoiced    = link("orders.order_invoice", record.orderId) != null || link("orders.order_credit", record.orderId) != null
+      wasInvoice     = link("orders.invoice", record.orderId) != null
+      wasCredit      = link("orders.credit_note", record.orderId) != null
       quantities     = [for l in coalesce(record.lineList, []) : coalesce(try(l.data.quantity, 0), 0)]
       left = [for l in coalesce(record.lineList, []) :
         coalesce(try(l.data.quantity, 0), 0) - (record.cancelState == "ORDER-CANCEL-STATE-COMPLETE" ? 0 : coalesce(try(l.data.cancelledQuantity, 0), 0))
       ]
+    })
+  }
+
+  # What an order became it stays, whatever its category or the settings say by now.
+  transform "form" {
+    set = merge(record, {
+      form = (
+        record.wasInvoiced ? "invoiced_order" :
+        record.wasOrder && record.form == "invoice" ? "sales_order" :
+        record.wasInvoice || record.wasCredit ? "invoice" : record.form
+      )
     })
   }
 
@@ -263,13 +304,13 @@ pipeline "orders" {
   lookup "sent_invoice" {
     connection = vismanet.books
     entity     = "customer_invoice"
-    match      = { externalReference = record.form == "invoice" && !record.isBack ? record.orderId : null }
+    match      = { externalReference = record.form == "invoice" && (record.wasInvoice || !record.isBack) ? record.orderId : null }
   }
 
   lookup "sent_credit" {
     connection = vismanet.books
     entity     = "credit_note"
-    match      = { externalReference = record.form == "invoice" && record.isBack ? record.orderId : null }
+    match      = { externalReference = record.form == "invoice" && (record.wasCredit || record.isBack) ? record.orderId : null }
   }
 
   lookup "sent_back" {
@@ -306,8 +347,9 @@ pipeline "orders" {
     } : { orderNumber = null }
   }
 
-  # What stands there, in one shape for all forms. A run that was interrupted may have left a document that is still to be
-  # shipped, invoiced, released or paid: then it goes on from there.
+  # What stands there, in one shape for all forms, and what is known of the till's numbers: who the relation's customer is,
+  # which items the lines' are. A run that was interrupted may have left a document that is still to be shipped, invoiced,
+  # released or paid: then it goes on from there.
   transform "compare" {
     set = merge(record, {
       isUnfinished = (
@@ -320,6 +362,13 @@ pipeline "orders" {
           try(made_invoice.status, made_credit.status, sent_invoice.status, sent_credit.status, ""),
         )
       )
+      debtorOfRelation = coalesce(
+        link("orders.customer", tostring(coalesce(record.relationNumber, 0))),
+        link("customers_to_books.customer", tostring(coalesce(record.relationNumber, 0))), "",
+      )
+      items = sent_order == null && sent_invoice == null && sent_credit == null ? [] : [for l in coalesce(record.lineList, []) : {
+        sku = l.sku, number = link("orders.item", coalesce(l.sku, "none"))
+      }]
       existingBack = sent_back == null ? null : {
         id     = sent_back.id
         status = sent_back.status
@@ -329,8 +378,14 @@ pipeline "orders" {
       }
       existing = (
         sent_order != null ? {
-          id     = sent_order.id
-          status = sent_order.status
+          id       = sent_order.id
+          status   = sent_order.status
+          type     = split("/", sent_order.id)[0]
+          debtor   = try(sent_order.customer.id, null)
+          email    = try(sent_order.billing.contact.email, null)
+          billing  = try(sent_order.billing.address, null)
+          shipping = try(sent_order.shipping.address, null)
+          due      = sent_order.requestOn
           lines = [for l in coalesce(sent_order.orderLines, []) : {
             sku = l.inventoryId, quantity = l.quantity, unitPrice = l.unitPrice, discountAmount = l.discountAmount
           }]
@@ -338,6 +393,8 @@ pipeline "orders" {
         sent_invoice != null ? {
           id     = sent_invoice.referenceNumber
           status = sent_invoice.status
+          type   = "Invoice"
+          debtor = sent_invoice.customerNumber
           lines = [for l in coalesce(sent_invoice.invoiceLines, []) : {
             sku = l.inventoryNumber, quantity = l.quantity, unitPrice = l.unitPriceInCurrency, discountAmount = l.discountAmountInCurrency
           }]
@@ -345,6 +402,8 @@ pipeline "orders" {
         sent_credit != null ? {
           id     = sent_credit.referenceNumber
           status = sent_credit.status
+          type   = "CreditNote"
+          debtor = sent_credit.customerNumber
           lines = [for l in coalesce(sent_credit.lines, []) : {
             sku = l.inventoryNumber, quantity = l.quantity, unitPrice = l.unitPriceInCurrency, discountAmount = l.discountAmountInCurrency
           }]
@@ -464,7 +523,7 @@ pipeline "orders" {
     connection = vismanet.books
     entity     = "inventory_item"
     when       = record.action != "cancel"
-    for_each   = concat(record.lines, record.rounding, try(record.back.lines, []))
+    for_each   = record.allLines
     match      = { inventoryNumber = each.value.sku }
     link       = each.value.sku
     create     = var.missing_item == "create"
@@ -482,17 +541,44 @@ pipeline "orders" {
     )
   }
 
-  # The items' own numbers: they may have been found by their barcodes.
-  transform "found" {
+  # The lines as sales orders and as invoices have them. Items have their own numbers: they may have been found by their
+  # barcodes.
+  transform "documents" {
     set = merge(record, {
       debtor = customer == null ? var.default_debtor : customer.number
       branch = lookup(var.branches, tostring(coalesce(record.branch, 0)), null)
-      lines = [for i, line in concat(record.lines, record.rounding) : merge(line, {
-        item = try(item[i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
-      })]
-      backLines = [for i, line in try(record.back.lines, []) : merge(line, {
-        item = try(item[length(record.lines) + length(record.rounding) + i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
-      })]
+      documentLines = [for i, line in record.allLines : {
+        isBack = line.isBack
+
+        order = merge(
+          {
+            inventoryId       = try(item[i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
+            description       = line.text
+            quantity          = line.quantity
+            unitPrice         = line.unitPrice
+            hasManualPrice    = true
+            discountAmount    = line.discountAmount
+            hasManualDiscount = true
+            taxCategoryId     = line.taxCategory
+          },
+          line.account == null ? {} : { salesAccountId = line.account },
+          line.operation == null ? {} : { operation = line.operation },
+          var.warehouse == "" ? {} : { warehouseId = var.warehouse },
+        )
+
+        invoice = merge(
+          {
+            inventoryNumber          = try(item[i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
+            description              = line.text
+            quantity                 = line.quantity
+            unitPriceInCurrency      = line.unitPrice
+            discountAmountInCurrency = line.discountAmount
+            manualDiscount           = true
+            vatCodeId                = line.taxCategory
+          },
+          line.account == null ? {} : { accountNumber = line.account },
+        )
+      }]
     })
   }
 
@@ -506,7 +592,7 @@ pipeline "orders" {
       customerOrder = record.reference
       customerRefNo = record.orderId
     }
-    update = var.changed_orders == "update" ? ["orderLines", "billing", "shipping"] : "none"
+    update = var.changed_orders == "update" ? flatten([for f in var.update_orders : local.order_fields[f]]) : "none"
 
     set = merge(
       {
@@ -524,22 +610,9 @@ pipeline "orders" {
           { address = record.delivery.orderAddress, contact = record.delivery.contact },
           lookup(var.delivery_methods, coalesce(record.deliveryMethod, ""), "") == "" ? {} : { shipViaId = var.delivery_methods[record.deliveryMethod] },
         )
-        orderLines = [for line in record.lines : merge(
-          {
-            inventoryId       = line.item
-            description       = line.text
-            quantity          = line.quantity
-            unitPrice         = line.unitPrice
-            hasManualPrice    = true
-            discountAmount    = line.discountAmount
-            hasManualDiscount = true
-            taxCategoryId     = line.taxCategory
-          },
-          line.account == null ? {} : { salesAccountId = line.account },
-          line.operation == null ? {} : { operation = line.operation },
-          var.warehouse == "" ? {} : { warehouseId = var.warehouse },
-        )]
+        orderLines = [for line in record.documentLines : line.order if !line.isBack]
       },
+      record.deliveryDate == null ? {} : { requestOn = record.deliveryDate },
       record.vatZone == null ? {} : { taxZoneId = record.vatZone },
       record.branch == null ? {} : { branchId = record.branch },
       lookup(var.payment_methods, coalesce(record.paymentMethod, ""), "") == "" ? {} : {
@@ -558,7 +631,7 @@ pipeline "orders" {
       customerOrder = "${record.reference}-R"
       customerRefNo = "${record.orderId}-R"
     }
-    update = var.changed_orders == "update" ? ["orderLines", "billing"] : "none"
+    update = var.changed_orders == "update" ? flatten([for f in var.update_orders : local.order_fields[f]]) : "none"
 
     set = merge(
       {
@@ -571,21 +644,8 @@ pipeline "orders" {
           order = "${record.reference}-R"
           refNo = "${record.orderId}-R"
         }
-        billing = { address = record.billing.address, contact = record.billing.contact }
-        orderLines = [for line in record.backLines : merge(
-          {
-            inventoryId       = line.item
-            description       = line.text
-            quantity          = line.quantity
-            unitPrice         = line.unitPrice
-            hasManualPrice    = true
-            discountAmount    = line.discountAmount
-            hasManualDiscount = true
-            taxCategoryId     = line.taxCategory
-          },
-          line.account == null ? {} : { salesAccountId = line.account },
-          var.warehouse == "" ? {} : { warehouseId = var.warehouse },
-        )]
+        billing    = { address = record.billing.address, contact = record.billing.contact }
+        orderLines = [for line in record.documentLines : line.order if line.isBack]
       },
       record.vatZone == null ? {} : { taxZoneId = record.vatZone },
       record.branch == null ? {} : { branchId = record.branch },
@@ -696,18 +756,7 @@ pipeline "orders" {
           city         = record.billing.address.city
           countryId    = record.billing.address.countryId
         }
-        invoiceLines = [for line in record.lines : merge(
-          {
-            inventoryNumber          = line.item
-            description              = line.text
-            quantity                 = line.quantity
-            unitPriceInCurrency      = line.unitPrice
-            discountAmountInCurrency = line.discountAmount
-            manualDiscount           = true
-            vatCodeId                = line.taxCategory
-          },
-          line.account == null ? {} : { accountNumber = line.account },
-        )]
+        invoiceLines = [for line in record.documentLines : line.invoice]
       },
       record.vatZone == null ? {} : { customerVatZoneId = record.vatZone },
       record.branch == null ? {} : { branchNumber = record.branch },
@@ -729,18 +778,7 @@ pipeline "orders" {
         customerRefNumber = record.reference
         externalReference = record.orderId
         invoiceText       = record.description
-        lines = [for line in record.lines : merge(
-          {
-            inventoryNumber          = line.item
-            description              = line.text
-            quantity                 = line.quantity
-            unitPriceInCurrency      = line.unitPrice
-            discountAmountInCurrency = line.discountAmount
-            manualDiscount           = true
-            vatCodeId                = line.taxCategory
-          },
-          line.account == null ? {} : { accountNumber = line.account },
-        )]
+        lines             = [for line in record.documentLines : line.invoice]
       },
       record.vatZone == null ? {} : { customerVatZoneId = record.vatZone },
       record.branch == null ? {} : { branchNumber = record.branch },
@@ -784,23 +822,66 @@ pipeline "orders" {
     set        = { released = true }
   }
 
-  sink "released_credit" {
-    connection = vismanet.books
-    entity     = "credit_note"
-    when       = var.release_invoices && credit_note != null
-    link       = "released:${record.orderId}"
-    match      = { externalReference = record.orderId }
-    create     = false
-    update     = ["released"]
-    set        = { released = true }
-  }
-
   sink "released_order" {
     connection = vismanet.books
     entity     = "order_invoice"
     when       = var.release_invoices && order_invoice != null
     link       = "released:${record.orderId}"
     match      = { orderType = record.orderType, orderNumber = record.orderNumber }
+    create     = false
+    update     = ["released"]
+    set        = { released = true }
+  }
+
+  # A credit is taken off the invoice that it belongs to, which has something open: that of the same exchange, or of the
+  # order that was cancelled.
+  transform "settling" {
+    set = merge(record, {
+      credited = try(credit_note.referenceNumber, order_credit.referenceNumber, back_credit.referenceNumber, null)
+      settles = (
+        !var.settle_credits || !var.release_invoices ? null :
+        back_credit != null ? try(released_order.referenceNumber, null) :
+        record.action != "credit" || !record.isReturn ? null :
+        record.form == "invoice" ? record.existing.id : try(made_invoice.referenceNumber, null)
+      )
+    })
+  }
+
+  lookup "settled" {
+    connection = vismanet.books
+    entity     = "customer_invoice"
+    match      = { referenceNumber = record.credited == null ? null : record.settles }
+  }
+
+  lookup "settling_with" {
+    connection = vismanet.books
+    entity     = "credit_note"
+    match      = { referenceNumber = try(settled.balanceInCurrency, 0) > 0 ? record.credited : null }
+  }
+
+  sink "applied" {
+    connection = vismanet.books
+    entity     = "credit_note"
+    when       = contains(["Hold", "Balanced"], try(settling_with.status, ""))
+    link       = "applied:${record.orderId}"
+    match      = { referenceNumber = record.credited }
+    create     = false
+    update     = ["applicationLines"]
+    set = {
+      applicationLines = [{
+        documentType = "Invoice"
+        refNbr       = record.settles
+        amountPaid   = min(settled.balanceInCurrency, settling_with.amountInCurrency)
+      }]
+    }
+  }
+
+  sink "released_credit" {
+    connection = vismanet.books
+    entity     = "credit_note"
+    when       = var.release_invoices && credit_note != null
+    link       = "released:${record.orderId}"
+    match      = { externalReference = record.orderId }
     create     = false
     update     = ["released"]
     set        = { released = true }

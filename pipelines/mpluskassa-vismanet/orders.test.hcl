@@ -668,3 +668,301 @@ test "the credit of an exchange that is one order has the goods go the other way
     record = { expected = 13.30 }
   }
 }
+
+# ---- what changed after it was sent
+
+locals {
+  sent_order = {
+    id       = "SO/77", customerOrder = "2026-17", customerRefNo = "ord-1", status = "Open", orderTotal = 14.97
+    customer = { id = "10011" }
+    billing = {
+      address = { line1 = "Kerkstraat 12a", postalCode = "1017 GC", city = "Amsterdam", countryId = "NL" }
+      contact = { email = "jan@x.example" }
+    }
+    shipping   = { address = { line1 = "Kerkstraat 12a", postalCode = "1017 GC", city = "Amsterdam", countryId = "NL" } }
+    orderLines = [{ inventoryId = "MOK-01", quantity = 3, unitPrice = 4.12333, discountAmount = 0 }]
+  }
+  other = { relationNumber = 502, name = "An Smit", email = "an@x.example" }
+}
+
+test "an order that was sent keeps its form, whatever its category says later" {
+  pipeline = "orders"
+  vars     = { order_form_by_category = { "2" = "invoice" } }
+  records = [
+    merge(local.order, { orderCategoryNumber = 1 }),
+    merge(local.order, { orderCategoryNumber = 2 }),
+  ]
+  outcome = ["delivered", "filtered"]
+  reason  = ["", "already in Visma.net as"]
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "sales_order" {
+    create = [{ type = "SO" }]
+  }
+
+  expect "invoice" {
+    create = []
+  }
+}
+
+test "an invoice stays one too" {
+  pipeline = "orders"
+  vars     = { order_form_by_category = { "2" = "invoice" } }
+  records = [
+    merge(local.order, { orderCategoryNumber = 2 }),
+    merge(local.order, { orderCategoryNumber = 1 }),
+  ]
+  outcome = ["delivered", "filtered"]
+  reason  = ["", "already in Visma.net as"]
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "sales_order" {
+    create = []
+  }
+
+  expect "invoice" {
+    create = [{ externalReference = "ord-1" }]
+  }
+}
+
+test "an order that becomes a return after it was sent is told" {
+  pipeline = "orders"
+  record = merge(local.order, {
+    totalInclAmount = -14.97
+    vatGroupList    = []
+    lineList        = [{ articleNumber = 1001, text = "Mok", sku = "MOK-01", data = { quantity = -3, price = 4.99, totalInclAmount = -14.97, vatPercentage = 21 } }]
+  })
+  outcome = "dead"
+  reason  = "so that it would be of type CR now, but SO/77 in Visma.net is Open and stays one of type SO"
+
+  given "sales_order" {
+    record = local.sent_order
+  }
+}
+
+test "an invoice that becomes a return after it was sent is told, and not credited besides" {
+  pipeline = "orders"
+  vars     = { order_form = "invoice" }
+  records = [
+    local.order,
+    merge(local.order, {
+      totalInclAmount = -14.97
+      vatGroupList    = []
+      lineList        = [{ articleNumber = 1001, text = "Mok", sku = "MOK-01", data = { quantity = -3, price = 4.99, totalInclAmount = -14.97, vatPercentage = 21 } }]
+    }),
+  ]
+  outcome = ["delivered", "dead"]
+  reason  = ["", "so that it would be of type CreditNote now"]
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "credit_note" {
+    create = []
+  }
+}
+
+test "another address goes to Visma.net while the order is open there" {
+  pipeline = "orders"
+  records = [
+    merge(local.order, { deliveryDate = "2026-03-20", deliveryAddress = { address = "Dam 1", zipcode = "1012 JS", city = "Amsterdam", country = "NL" } }),
+    merge(local.order, { orderId = "ord-2", orderNumber = { year = 2026, number = 18 }, deliveryAddress = { address = "Dam 1", city = "Amsterdam" } }),
+  ]
+  outcome = ["delivered", "filtered"]
+  reason  = ["", "already in Visma.net as SO/78"]
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  given "customer" {
+    record = { number = "10011", email = "jan@x.example", name = "Jan de Vries" }
+  }
+
+  given "sales_order" {
+    records = [local.sent_order, merge(local.sent_order, { id = "SO/78", customerOrder = "2026-18", customerRefNo = "ord-2", status = "Completed" })]
+  }
+
+  expect "sales_order" {
+    update = { shipping = { address = { line1 = "Dam 1", postalCode = "1012 JS" } }, requestOn = "2026-03-20" }
+  }
+}
+
+test "another customer goes to Visma.net while the order is open there" {
+  pipeline = "orders"
+  records  = [local.order, merge(local.order, { relationNumber = 502, relation = local.other })]
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  given "customer" {
+    records = [{ number = "10011", email = "jan@x.example", name = "Jan de Vries" }, { number = "10012", email = "an@x.example", name = "An Smit" }]
+  }
+
+  given "sales_order" {
+    record = merge(local.sent_order, { orderLines = [{ inventoryId = "MOK-01", quantity = 2, unitPrice = 4.12333, discountAmount = 0 }] })
+  }
+
+  expect "sales_order" {
+    update = [{ orderLines = [{ quantity = 3 }] }, { customer = { id = "10012" } }]
+  }
+}
+
+test "or is told once it is invoiced" {
+  pipeline = "orders"
+  vars     = { order_form = "invoice" }
+  records = [
+    local.order,
+    merge(local.order, { orderId = "ord-2", orderNumber = { year = 2026, number = 18 }, relationNumber = 502, relation = local.other }),
+    merge(local.order, { relationNumber = 502, relation = local.other }),
+  ]
+  outcome = ["delivered", "delivered", "dead"]
+  reason  = ["", "", "it is of another customer, 10011 → 10012"]
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  given "customer" {
+    records = [{ number = "10011", email = "jan@x.example", name = "Jan de Vries" }, { number = "10012", email = "an@x.example", name = "An Smit" }]
+  }
+}
+
+test "what update_orders leaves out stays as it is in Visma.net" {
+  pipeline = "orders"
+  vars     = { update_orders = ["lines"] }
+  records = [
+    local.order,
+    merge(local.order, { relationNumber = 502, relation = local.other, deliveryAddress = { address = "Dam 1", city = "Amsterdam" } }),
+  ]
+  outcome = ["delivered", "filtered"]
+  reason  = ["", "already in Visma.net as"]
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  expect "sales_order" {
+    create = {}
+    update = []
+  }
+}
+
+test "the credit of an order that was cancelled is taken off its invoice" {
+  pipeline = "orders"
+  vars     = { order_form = "invoice", cancelled_orders = "credit" }
+  record   = merge(local.order, { cancelState = "ORDER-CANCEL-STATE-COMPLETE" })
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  given "customer" {
+    record = { number = "10011", email = "jan@x.example", name = "Jan de Vries" }
+  }
+
+  given "customer_invoice" {
+    record = {
+      referenceNumber = "100", externalReference = "ord-1", status = "Open", released = true, amountInCurrency = 14.97, balanceInCurrency = 9.97
+      customerNumber  = "10011"
+      invoiceLines    = [{ inventoryNumber = "MOK-01", quantity = 3, unitPriceInCurrency = 4.12333, discountAmountInCurrency = 0 }]
+    }
+  }
+
+  given "credit_note" {
+    record = { referenceNumber = "200", externalReference = "ord-1-C", status = "Balanced", released = false, amountInCurrency = 14.97 }
+  }
+
+  expect "credit_note" {
+    create = []
+  }
+
+  expect "applied" {
+    update = { applicationLines = [{ documentType = "Invoice", refNbr = "100", amountPaid = 9.97 }] }
+  }
+
+  expect "released_credit" {
+    update = { released = true }
+  }
+}
+
+test "unless settle_credits is off" {
+  pipeline = "orders"
+  vars     = { order_form = "invoice", cancelled_orders = "credit", settle_credits = false }
+  record   = merge(local.order, { cancelState = "ORDER-CANCEL-STATE-COMPLETE" })
+
+  given "inventory_item" {
+    record = local.item
+  }
+
+  given "customer_invoice" {
+    record = {
+      referenceNumber = "100", externalReference = "ord-1", status = "Open", released = true, amountInCurrency = 14.97, balanceInCurrency = 14.97
+      invoiceLines    = [{ inventoryNumber = "MOK-01", quantity = 3, unitPriceInCurrency = 4.12333, discountAmountInCurrency = 0 }]
+    }
+  }
+
+  given "credit_note" {
+    record = { referenceNumber = "200", externalReference = "ord-1-C", status = "Balanced", released = false, amountInCurrency = 14.97 }
+  }
+
+  expect "applied" {
+    update = []
+  }
+}
+
+test "another article at the same price is a change" {
+  pipeline = "orders"
+  record = merge(local.order, {
+    lineList = [{ articleNumber = 1009, text = "Mok L", sku = "MOK-02", data = { quantity = 3, price = 4.99, totalInclAmount = 14.97, vatPercentage = 21 } }]
+  })
+
+  given "inventory_item" {
+    records = [local.item, { inventoryNumber = "MOK-02", description = "Mok L" }]
+  }
+
+  given "customer" {
+    record = { number = "10011", email = "jan@x.example", name = "Jan de Vries" }
+  }
+
+  given "sales_order" {
+    record = local.sent_order
+  }
+
+  expect "sales_order" {
+    update = { orderLines = [{ inventoryId = "MOK-02", quantity = 3 }] }
+  }
+}
+
+test "and is told where it is too late" {
+  pipeline = "orders"
+  record = merge(local.order, {
+    lineList = [{ articleNumber = 1009, text = "Mok L", sku = "MOK-02", data = { quantity = 3, price = 4.99, totalInclAmount = 14.97, vatPercentage = 21 } }]
+  })
+  outcome = "dead"
+  reason  = "3 × MOK-02 instead of 3 × MOK-01"
+
+  given "sales_order" {
+    record = merge(local.sent_order, { status = "Completed" })
+  }
+}
+
+test "a fallback item stands for the article that it was booked for" {
+  pipeline = "orders"
+  vars     = { missing_item = "fallback", fallback_item = "DIVERSEN" }
+  record   = local.order
+  outcome  = "filtered"
+  reason   = "already in Visma.net as SO/77"
+
+  given "sales_order" {
+    record = merge(local.sent_order, { orderLines = [{ inventoryId = "DIVERSEN", quantity = 3, unitPrice = 4.12333, discountAmount = 0 }] })
+  }
+}

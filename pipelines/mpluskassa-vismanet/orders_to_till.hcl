@@ -166,6 +166,7 @@ pipeline "orders_to_till" {
           )
         }]
       },
+      record.deliveryDate == null ? {} : { deliveryDate = record.deliveryDate },
       lookup(var.till_delivery_methods, coalesce(record.shipVia, ""), "") == "" ? {} : { deliveryMethod = var.till_delivery_methods[record.shipVia] },
     )
   }

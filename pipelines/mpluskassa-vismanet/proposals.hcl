@@ -142,7 +142,7 @@ pipeline "proposals" {
     connection = vismanet.books
     entity     = "inventory_item"
     when       = record.action != "cancel"
-    for_each   = concat(record.lines, record.rounding)
+    for_each   = record.allLines
     match      = { inventoryNumber = each.value.sku }
     link       = each.value.sku
     create     = false
@@ -155,7 +155,7 @@ pipeline "proposals" {
     when       = record.action != "cancel"
     link       = record.orderId
     match      = { customerOrder = record.reference, customerRefNo = record.orderId }
-    update     = var.changed_orders == "update" ? ["orderLines", "billing", "shipping"] : "none"
+    update     = var.changed_orders == "update" ? flatten([for f in var.update_orders : local.order_fields[f]]) : "none"
 
     set = merge(
       {
@@ -170,7 +170,7 @@ pipeline "proposals" {
         }
         billing  = { address = record.billing.address, contact = record.billing.contact }
         shipping = { address = record.delivery.orderAddress, contact = record.delivery.contact }
-        orderLines = [for i, line in concat(record.lines, record.rounding) : merge(
+        orderLines = [for i, line in record.allLines : merge(
           {
             inventoryId       = try(item[i].inventoryNumber, var.missing_item == "fallback" ? var.fallback_item : line.sku)
             description       = line.text

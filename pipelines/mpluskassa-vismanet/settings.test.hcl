@@ -20,6 +20,7 @@ locals {
     status     = "Open"
     date       = "2026-03-14"
     currencyId = "EUR"
+    requestOn  = "2026-03-17"
     orderTotal = 14.97
     customer   = { id = "10011" }
     shipping   = { shipViaId = "POSTNL" }
@@ -264,6 +265,7 @@ test "an order from the books is entered at the till's branch and workplace, wit
       financialBranchNumber = 4
       workplaceNumber       = 2
       deliveryMethod        = "POST"
+      deliveryDate          = "2026-03-17"
       lineList              = [{ articleNumber = 1001, data = { quantity = 3, price = 4.99, vatCode = 7 } }]
     }
   }

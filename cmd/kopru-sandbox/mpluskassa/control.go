@@ -1,6 +1,7 @@
 package mpluskassa
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -229,10 +230,14 @@ func (t *till) named(name string) *order {
 	return nil
 }
 
-// patchOrder changes quantities, as when somebody edits the order at the till: {"quantities": ["2", "0.530"]}, line by line.
+// patchOrder changes quantities, line by line, the customer or where it goes, as when somebody edits the order at the till:
+// {"quantities": ["2", "0.530"], "relation": 101, "street": "Dam 1"}.
 func (s *Server) patchOrder(w http.ResponseWriter, r *http.Request) {
 	var want struct {
 		Quantities []string `json:"quantities"`
+		Relation   int64    `json:"relation"`
+		Street     string   `json:"street"` // of the delivery
+		Extras     int      `json:"extras"` // how many of the last lines were chosen with the first one
 	}
 	if !receive(w, r, &want) {
 		return
@@ -240,8 +245,8 @@ func (s *Server) patchOrder(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.till.named(r.PathValue("id"))
-	if o == nil || len(want.Quantities) == 0 || len(want.Quantities) > len(o.Lines) {
-		refuse(w, errors.New("there is no such order, or it has fewer lines"))
+	if o == nil || len(want.Quantities) > len(o.Lines) || want.Extras < 0 || want.Extras >= len(o.Lines) || want.Relation != 0 && s.till.relation(want.Relation) == nil {
+		refuse(w, errors.New("there is no such order or relation, or it has fewer lines"))
 		return
 	}
 	lines := slices.Clone(o.Lines)
@@ -254,7 +259,17 @@ func (s *Server) patchOrder(w http.ResponseWriter, r *http.Request) {
 		}
 		lines[i].Quantity, lines[i].Discount, lines[i].DiscountPercent = shop.Quantity{Unscaled: n, Scale: len(fraction)}, 0, 0
 	}
+	for i := len(lines) - want.Extras; i < len(lines); i++ {
+		lines[i].With = lines[0].ID
+	}
 	o.Lines = lines
+	if rel := s.till.relation(want.Relation); rel != nil {
+		o.Relation, o.RelationName, o.Invoice, o.Delivery = want.Relation, rel.str("name"), shop.Postal{}, shop.Postal{}
+	}
+	if want.Street != "" {
+		o.Delivery.Street = want.Street
+		o.Delivery.City = cmp.Or(o.Delivery.City, "Ede")
+	}
 	o.version++
 	s.till.touch(o, s.till.now())
 	send(w, http.StatusOK, map[string]any{"id": o.ID, "sync_marker": o.marker})

@@ -101,7 +101,9 @@ func (t *till) vatGroups(o *order) *element {
 func (t *till) lines(o *order) *element {
 	list := el("lineList")
 	for i := range o.Lines {
-		list.add(t.line(o, &o.Lines[i]))
+		if o.Lines[i].With == "" {
+			list.add(t.line(o, &o.Lines[i]))
+		}
 	}
 	return list
 }
@@ -135,10 +137,19 @@ func (t *till) line(o *order, l *shop.Line) *element {
 	e := el(
 		"line", val("lineId", l.ID), val("employeeNumber", o.Employee), val("articleNumber", l.Article),
 		val("text", l.Text), data,
-		val("lineType", "LINE-TYPE-NONE"),
+		val("lineType", map[bool]string{true: "LINE-TYPE-NONE", false: "LINE-TYPE-PREPARATION"}[l.With == ""]),
 	)
 	if l.PLU != "" {
 		e.add(val("pluNumber", l.PLU))
+	}
+	chosen := el("preparationList")
+	for i := range o.Lines {
+		if o.Lines[i].With == l.ID {
+			chosen.add(t.line(o, &o.Lines[i]))
+		}
+	}
+	if len(chosen.children) > 0 {
+		e.add(chosen)
 	}
 	return e
 }

@@ -57,6 +57,7 @@ type Line struct {
 	DiscountPercent                 int
 	VatCode, Percent, TurnoverGroup int
 	Net                             bool
+	With                            string // the line that it was chosen with, such as an extra
 }
 
 // Payment is an amount that was paid.
