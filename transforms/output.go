@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,10 +24,11 @@ var (
 	typePromise = reflect.TypeFor[*goja.Promise]()
 )
 
-// output turns a script's result into a record value and counts its size on the way.
+// output writes a script's result as JSON, in the form of record.Encode. What nobody looks into needs no value then.
 type output struct {
 	r     *Runtime
-	left  int // bytes
+	text  []byte
+	most  int // bytes of text
 	above []*goja.Object
 }
 
@@ -53,84 +55,111 @@ func bad(code, format string, args ...any) error {
 	return &valueError{code: code, text: fmt.Sprintf(format, args...)}
 }
 
-func (o *output) spend(n int) error {
-	if o.left -= n; o.left < 0 {
-		return &valueError{code: "transform.output", text: fmt.Sprintf("the result is larger than %d bytes", o.r.program.budget.Output)}
+// room tells whether n bytes more are too many.
+func (o *output) room(n int) error {
+	if len(o.text)+n > o.most {
+		return bad("transform.output", "the result is larger than %d bytes", o.most)
 	}
 	return nil
 }
 
-// value converts v. ok is false for what JSON leaves out.
-func (o *output) value(v goja.Value) (out any, ok bool, err error) {
+// value writes v. ok is false for what JSON leaves out.
+func (o *output) value(v goja.Value) (ok bool, err error) {
 	switch x := v.(type) {
 	case nil:
-		return nil, false, nil
+		return false, nil
 	case goja.String:
-		if err := o.spend(x.Length() + 2); err != nil {
-			return nil, true, err
-		}
-		return x.String(), true, nil
+		return true, o.string(x)
 	case *goja.Object:
-		out, err = o.object(x)
-		return out, true, err
+		return true, o.object(x)
 	case *goja.Symbol:
-		return nil, true, bad("transform.bad_value", "a symbol has no place in a record")
+		return true, bad("transform.bad_value", "a symbol has no place in a record")
 	}
 	if goja.IsUndefined(v) {
-		return nil, false, nil
+		return false, nil
 	}
 	if goja.IsNull(v) {
-		return nil, true, o.spend(4)
+		return true, o.word("null")
 	}
 	switch x := v.Export().(type) {
 	case bool:
-		return x, true, o.spend(5)
+		return true, o.word(strconv.FormatBool(x))
 	case int64:
 		if x > exactInteger || x < -exactInteger {
-			return o.number("", fmt.Errorf("%d is larger than a JavaScript number can hold exactly", x))
+			return true, o.number("", fmt.Errorf("%d is larger than a JavaScript number can hold exactly", x))
 		}
-		return o.number(record.Int(x), nil)
+		if err := o.room(len("-9007199254740991")); err != nil {
+			return true, err
+		}
+		o.text = strconv.AppendInt(o.text, x, 10)
+		return true, nil
 	case float64:
-		return o.number(fromFloat(x))
+		return true, o.number(fromFloat(x))
 	case *big.Int:
-		return o.number(record.Number(x.String()), nil)
+		return true, o.number(record.Number(x.String()), nil)
 	}
-	return nil, true, bad("transform.bad_value", "%s has no place in a record", describe(v))
+	return true, bad("transform.bad_value", "%s has no place in a record", describe(v))
 }
 
-func (o *output) number(n record.Number, err error) (any, bool, error) {
+func (o *output) word(text string) error {
+	err := o.room(len(text))
+	o.text = append(o.text, text...)
+	return err
+}
+
+func (o *output) number(n record.Number, err error) error {
 	if err != nil {
-		return nil, true, bad("transform.inexact_number", "%s", err.Error())
+		return bad("transform.inexact_number", "%s", err.Error())
 	}
-	return n, true, o.spend(len(n))
+	return o.word(string(n))
 }
 
-func (o *output) object(x *goja.Object) (any, error) {
+func (o *output) string(s goja.String) (err error) {
+	if err := o.room(s.Length() + 2); err != nil { // before it is made
+		return err
+	}
+	return o.quoted(s.String())
+}
+
+func (o *output) quoted(s string) (err error) {
+	if o.text, err = record.Append(o.text, s); err != nil {
+		return err
+	}
+	return o.room(0)
+}
+
+func (o *output) object(x *goja.Object) error {
 	switch t := x.ExportType(); t {
 	case typeDecimal:
-		n := numberText(x.Export().(*decimal).value)
-		return n, o.spend(len(n))
+		return o.word(string(numberText(x.Export().(*decimal).value)))
 	case typeTime:
 		at, ok := x.Export().(time.Time)
 		if !ok {
-			return nil, bad("transform.bad_value", "the Date is invalid")
+			return bad("transform.bad_value", "the Date is invalid")
 		}
-		text := at.UTC().Format("2006-01-02T15:04:05.999Z07:00")
-		return text, o.spend(len(text) + 2)
+		return o.quoted(at.UTC().Format("2006-01-02T15:04:05.999Z07:00"))
 	case typeObject, typeLazy, typeArray: // a Set exports as a list, too
 		return o.nested(x)
 	case typePromise:
-		return nil, bad("transform.bad_value", "a promise has no place in a record; await it")
+		return bad("transform.bad_value", "a promise has no place in a record; await it")
 	}
 	if _, isFunction := goja.AssertFunction(x); isFunction {
-		return nil, bad("transform.bad_value", "a function has no place in a record")
+		return bad("transform.bad_value", "a function has no place in a record")
 	}
 	switch x.ClassName() {
 	case "Number", "Boolean": // new Number(1) and its like
-		out, _, err := o.value(o.r.vm.ToValue(x.Export()))
-		return out, err
+		return o.needed(o.r.vm.ToValue(x.Export()))
 	}
-	return nil, o.foreign(x)
+	return o.foreign(x)
+}
+
+// needed writes v where something must stand.
+func (o *output) needed(v goja.Value) error {
+	ok, err := o.value(v)
+	if err == nil && !ok {
+		err = o.word("null")
+	}
+	return err
 }
 
 func (o *output) foreign(x *goja.Object) error {
@@ -141,99 +170,87 @@ func (o *output) foreign(x *goja.Object) error {
 	return bad("transform.bad_value", "a %s has no place in a record; make a plain object or list of it", name)
 }
 
-func (o *output) nested(x *goja.Object) (any, error) {
+func (o *output) nested(x *goja.Object) error {
 	for _, above := range o.above {
 		if above == x {
-			return nil, bad("transform.bad_value", "the object contains itself")
+			return bad("transform.bad_value", "the object contains itself")
 		}
 	}
 	if len(o.above) >= mostNested {
-		return nil, bad("transform.output", "objects are nested in more than %d levels", mostNested)
+		return bad("transform.output", "objects are nested in more than %d levels", mostNested)
 	}
 	o.above = append(o.above, x)
 	defer func() { o.above = o.above[:len(o.above)-1] }()
 	switch name := x.ClassName(); {
 	case x.ExportType() == typeArray && name != "Array":
-		return nil, o.foreign(x)
+		return o.foreign(x)
 	case name == "Array":
 		return o.list(x)
 	case name == "String": // new String("x")
-		out, _, err := o.value(x.ToString())
-		return out, err
+		return o.needed(x.ToString())
 	case name != "Object" && name != "Error":
-		return nil, o.foreign(x)
+		return o.foreign(x)
 	}
 	if toJSON, ok := goja.AssertFunction(x.Get("toJSON")); ok {
 		plain, err := toJSON(x)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out, _, err := o.value(plain)
-		return out, err
+		return o.needed(plain)
 	}
 	return o.members(x)
 }
 
-func (o *output) members(x *goja.Object) (any, error) {
+func (o *output) members(x *goja.Object) (err error) {
 	if x.ExportType() == typeLazy {
-		if l := x.Export().(*lazy); l.from != nil && len(l.made) == 0 {
-			if size, ok := sizeAsIs(l.from); ok {
-				return l.from, o.spend(size) // record values never change
+		if l := x.Export().(*lazy); l.from != nil && len(l.made) == 0 && asIs(l.from) {
+			if o.text, err = record.Append(o.text, l.from); err != nil {
+				return err
 			}
+			return o.room(0)
 		}
 	}
 	keys := x.Keys()
-	m := make(map[string]any, len(keys))
-	if err := o.spend(2); err != nil {
-		return nil, err
-	}
+	slices.Sort(keys)
+	o.text = append(o.text, '{')
+	first := len(o.text)
 	for _, key := range keys {
-		value, ok, err := o.value(x.Get(key))
-		if err == nil && ok {
-			err = o.spend(len(key) + 4)
+		begin := len(o.text)
+		if begin > first {
+			o.text = append(o.text, ',')
 		}
+		if err := o.quoted(key); err != nil {
+			return err
+		}
+		o.text = append(o.text, ':')
+		ok, err := o.value(x.Get(key))
 		if err != nil {
-			return nil, in(key, err)
+			return in(key, err)
 		}
-		if ok {
-			m[key] = value
+		if !ok {
+			o.text = o.text[:begin]
 		}
 	}
-	return m, nil
+	o.text = append(o.text, '}')
+	return o.room(0)
 }
 
-// sizeAsIs is the size of a record value, when a script would give it back just as it got it: without a number that is
-// written otherwise than the script's numbers are.
-func sizeAsIs(v any) (size int, ok bool) {
+// asIs tells whether a script would give a record value back just as it got it: it has no number that is written
+// otherwise than the script's numbers are.
+func asIs(v any) bool {
 	switch v := v.(type) {
-	case string:
-		return len(v) + 2, true
 	case record.Number:
-		return len(v), usual(v)
+		return usual(v)
 	case map[string]any:
-		size = 2
-		for key, item := range v {
-			n, ok := sizeAsIs(item)
-			if !ok {
-				return 0, false
-			}
-			size += n + len(key) + 4
-		}
-		return size, true
-	case []any:
-		size = 2 + len(v)
 		for _, item := range v {
-			n, ok := sizeAsIs(item)
-			if !ok {
-				return 0, false
+			if !asIs(item) {
+				return false
 			}
-			size += n
 		}
-		return size, true
-	case bool, nil:
-		return 5, true
+	case []any:
+		return !slices.ContainsFunc(v, func(item any) bool { return !asIs(item) })
 	}
-	return 0, false
+	return true
 }
 
 // usual tells whether n is written as fromFloat and record.Int would write it.
@@ -255,21 +272,23 @@ func usual(n record.Number) bool {
 	return !fraction || n[len(n)-1] != '0'
 }
 
-func (o *output) list(x *goja.Object) (any, error) {
+func (o *output) list(x *goja.Object) error {
 	length := int(x.Get("length").ToInteger())
-	if err := o.spend(2 + length); err != nil { // before room is made for a length that somebody set
-		return nil, err
+	if err := o.room(2 + length); err != nil { // before a length that somebody set is gone through
+		return err
 	}
-	list := make([]any, length)
+	o.text = append(o.text, '[')
 	for i := range length {
-		name := strconv.Itoa(i)
-		value, _, err := o.value(x.Get(name)) // what is missing becomes null, as in JSON
-		if err != nil {
-			return nil, in("["+name+"]", err)
+		if i > 0 {
+			o.text = append(o.text, ',')
 		}
-		list[i] = value
+		name := strconv.Itoa(i)
+		if err := o.needed(x.Get(name)); err != nil { // what is missing becomes null, as in JSON
+			return in("["+name+"]", err)
+		}
 	}
-	return list, nil
+	o.text = append(o.text, ']')
+	return o.room(0)
 }
 
 // exported is v's Go value for the kinds of values that are cheap to export; nil for others.

@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/kopru-io/kopru/plugins/record"
 )
+
+const mostKept = 64 << 10 // bytes of room that stay for the next result
 
 // Env is what a script may know of the world.
 type Env struct {
@@ -41,6 +44,7 @@ type Runtime struct {
 	tests *[]declaredTest // nil = this runs a transform
 	unmet *goja.Symbol    // marks the errors of expectations
 
+	room    []byte // to write a result in
 	current any    // the record under way, which seeds Math.random
 	refused *Error // what a guard stopped the script for
 
@@ -59,23 +63,31 @@ func (p *Program) Runtime(env Env) *Runtime {
 
 // Call runs the default export on rec and returns the record value it returns. The error is an *Error, or ctx's when
 // ctx ended.
-func (r *Runtime) Call(ctx context.Context, rec any, meta map[string]any) (result any, err error) {
+func (r *Runtime) Call(ctx context.Context, rec any, meta map[string]any) (any, error) {
+	text, err := r.Text(ctx, rec, meta)
+	if err != nil {
+		return nil, err
+	}
+	return record.Decode(text)
+}
+
+// Text is Call for those who pass the result on without looking into it: it is JSON, in the form of record.Encode.
+func (r *Runtime) Text(ctx context.Context, rec any, meta map[string]any) (text []byte, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if r.program.budget.Memory > 0 {
 		return r.callWorker(ctx, rec, meta)
 	}
-	failed := r.guarded(ctx, func() *Error {
+	failed := r.guarded(ctx, func() (f *Error) {
 		if f := r.prepare(); f != nil {
 			return f
 		}
-		out, f := r.call(rec, meta)
-		result = out
+		text, f = r.call(rec, meta)
 		return f
 	})
 	if failed == nil {
-		return result, nil
+		return text, nil
 	}
 	if err := ctx.Err(); err != nil && failed.Code == "transform.timeout" {
 		return nil, fmt.Errorf("the transform was stopped: %w", err)
@@ -88,7 +100,7 @@ func (r *Runtime) start() *Error {
 	return r.guarded(context.Background(), r.prepare)
 }
 
-func (r *Runtime) call(rec any, meta map[string]any) (any, *Error) {
+func (r *Runtime) call(rec any, meta map[string]any) ([]byte, *Error) {
 	r.current = rec
 	arg, err := r.toScript(rec, false)
 	if err != nil {
@@ -132,9 +144,12 @@ func (r *Runtime) settled(value goja.Value) (goja.Value, *Error) {
 	return nil, fault("transform.pending", "the promise never settles: there are no timers and no network to wait for")
 }
 
-func (r *Runtime) result(value goja.Value) (any, *Error) {
-	out := output{r: r, left: r.program.budget.Output}
-	v, ok, err := out.value(value)
+func (r *Runtime) result(value goja.Value) ([]byte, *Error) {
+	out := output{r: r, text: r.room[:0], most: r.program.budget.Output}
+	ok, err := out.value(value)
+	if cap(out.text) <= mostKept {
+		r.room = out.text
+	}
 	var where *valueError
 	switch {
 	case errors.As(err, &where):
@@ -145,10 +160,10 @@ func (r *Runtime) result(value goja.Value) (any, *Error) {
 		return nil, f
 	case err != nil:
 		return nil, r.thrown(err)
-	case !ok || v == nil:
+	case !ok || string(out.text) == "null":
 		return nil, fault("transform.no_result", "the function returned %s; return the record, or use a filter to drop it", describe(value))
 	}
-	return v, nil
+	return bytes.Clone(out.text), nil
 }
 
 // context makes the function's second argument.

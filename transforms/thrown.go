@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/dop251/goja"
+
+	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // ownCode is a code that a script may give to ctx.fail.
@@ -58,9 +60,11 @@ func (r *Runtime) explain(v goja.Value) *Error {
 
 // asRecord is v as a record value, where it can be one.
 func (r *Runtime) asRecord(v goja.Value) (any, error) {
-	out := output{r: r, left: 64 << 10}
-	value, _, err := out.value(v)
-	return value, err
+	out := output{r: r, most: 64 << 10}
+	if err := out.needed(v); err != nil {
+		return nil, err
+	}
+	return record.Decode(out.text)
 }
 
 func text(v goja.Value) string {

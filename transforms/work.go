@@ -127,7 +127,7 @@ func (s *service) serve() error {
 		s.runtime = s.program.Runtime(env)
 		s.mu.Unlock()
 	}
-	value, err := s.call(o)
+	text, err := s.call(o)
 	var failed *Error
 	switch {
 	case errors.As(err, &failed):
@@ -139,14 +139,10 @@ func (s *service) serve() error {
 	case err != nil:
 		return err
 	}
-	text, err := record.Encode(value)
-	if err != nil {
-		return err
-	}
 	return s.say(answer{Value: text})
 }
 
-func (s *service) call(o order) (any, error) {
+func (s *service) call(o order) ([]byte, error) {
 	if o.Record == nil {
 		if err := s.runtime.start(); err != nil {
 			return nil, err
@@ -162,7 +158,7 @@ func (s *service) call(o order) (any, error) {
 		return nil, err
 	}
 	object, _ := meta.(map[string]any)
-	return s.runtime.Call(context.Background(), rec, object)
+	return s.runtime.Text(context.Background(), rec, object)
 }
 
 func (s *service) say(a answer) error {

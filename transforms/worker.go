@@ -166,7 +166,7 @@ func (r *Runtime) Close() {
 
 // callWorker runs one call in a worker, rec == nil only the script's top level. The error is an *Error, ctx's when ctx
 // ended, or says that there is no worker to be had.
-func (r *Runtime) callWorker(ctx context.Context, rec any, meta map[string]any) (any, error) {
+func (r *Runtime) callWorker(ctx context.Context, rec any, meta map[string]any) ([]byte, error) {
 	o, err := r.order(rec, meta)
 	if err != nil {
 		return nil, err
@@ -234,12 +234,12 @@ func (r *Runtime) ask(w *worker, o order) (answer, error) {
 	}
 }
 
-func (a answer) result() (any, error) {
+func (a answer) result() ([]byte, error) {
 	if a.Failed != nil {
 		a.Failed.Thrown, _ = record.Decode(a.Thrown)
 		return nil, a.Failed
 	}
-	return record.Decode(a.Value)
+	return a.Value, nil
 }
 
 // lost is why a worker gave no answer. Only the script is known then, not the line.

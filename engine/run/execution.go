@@ -40,9 +40,10 @@ type execution struct {
 	draining  <-chan struct{} // closed when no more is to be read
 	shared    chan ticket     // for batches under way, of all runs
 
-	shape       []pipelines.Step // steps that need no remote system: run on whole batches, in parallel
-	rest        []pipelines.Step // from the first one that does: run per record, in lanes
-	through     *pipelines.Sink  // set when records go into this append-only sink as they are, never decoded
+	shape       []pipelines.Step     // steps that need no remote system: run on whole batches, in parallel
+	rest        []pipelines.Step     // from the first one that does: run per record, in lanes
+	through     *pipelines.Sink      // set when records go into this append-only sink as they are, never decoded
+	last        *pipelines.Transform // a script whose result goes into an append-only sink as it is, never decoded; nil = none
 	appendSinks []*pipelines.Sink
 	slots       int
 	lanes       *lanes
@@ -81,9 +82,11 @@ func newExecution(p *pipelines.Pipeline) *execution {
 	if p.Payloads != "none" {
 		e.teller = e.masks
 	}
-	if len(p.Steps) == 1 && i == 1 {
-		if s, ok := p.Steps[0].(*pipelines.Sink); ok && s.Set == nil && s.When == nil && s.ForEach == nil {
-			e.through, e.shape = s, nil
+	if s := writesAsIs(p.Steps); s != nil && i == 1 && len(p.Steps) == 1 {
+		e.through, e.shape = s, nil
+	} else if s != nil && len(p.Steps) > 1 {
+		if t, ok := p.Steps[len(p.Steps)-2].(*pipelines.Transform); ok && t.Script != nil {
+			e.last = t
 		}
 	}
 	for _, step := range p.Steps {
@@ -98,6 +101,18 @@ func newExecution(p *pipelines.Pipeline) *execution {
 		}
 	}
 	return e
+}
+
+// writesAsIs is the last step, where that is an append-only sink which takes records without looking into them.
+func writesAsIs(steps []pipelines.Step) *pipelines.Sink {
+	if len(steps) == 0 {
+		return nil
+	}
+	s, ok := steps[len(steps)-1].(*pipelines.Sink)
+	if !ok || !s.Schema.GetAppendOnly() || s.Set != nil || s.When != nil || s.ForEach != nil {
+		return nil
+	}
+	return s
 }
 
 func isShaping(step pipelines.Step) bool {

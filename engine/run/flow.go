@@ -260,6 +260,16 @@ func (f *flow) shapeBatch(ctx context.Context, b *batch) {
 			f.fail(err)
 			return
 		}
+		if len(f.rest) == 0 {
+			f.letGo(it)
+		}
+	}
+}
+
+// letGo drops what a record was made of, once no step needs it: many wait for their batch to be settled.
+func (f *flow) letGo(it *item) {
+	if !f.observed() && it.outcome != state.Dead && it.outcome != state.Parked {
+		it.scope = pipelines.Scope{}
 	}
 }
 
@@ -285,9 +295,7 @@ func (f *flow) dispatch(ctx context.Context, b *batch) {
 	if len(f.rest) == 0 {
 		for _, it := range b.items {
 			f.held.check(f.execution, it)
-			it.finish()
-			f.held.note(it)
-			b.finished(it)
+			f.end(b, it)
 		}
 		return
 	}
@@ -314,16 +322,27 @@ func (f *flow) deliver(ctx context.Context, b *batch, it, before *item) {
 		f.fail(err)
 		return
 	}
+	f.end(b, it)
+}
+
+func (f *flow) end(b *batch, it *item) {
 	it.finish()
 	f.held.note(it)
+	f.letGo(it)
 	b.finished(it)
 }
 
 // appended collects what an append-only sink gets; it is written with the whole batch.
 func (e *execution) appended(s *pipelines.Sink, it *item) error {
+	if it.text != nil {
+		it.outs = append(it.outs, output{sink: s, payload: it.text})
+		return nil
+	}
+	out := output{sink: s}
 	value := it.scope.Slots[pipelines.SlotRecord]
 	if s.Set != nil {
 		var err error
+		out.record = value
 		if value, err = s.Set.Eval(&it.scope); err != nil {
 			return err
 		}
@@ -336,11 +355,10 @@ func (e *execution) appended(s *pipelines.Sink, it *item) error {
 		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionCreate, Fields: fields})
 		return nil
 	}
-	payload, err := record.Encode(fields)
-	if err != nil {
+	if out.payload, err = record.Encode(fields); err != nil {
 		return invalid("sink.bad_value", "sink %q: %v", s.Name, err)
 	}
-	it.outs = append(it.outs, output{s, payload, it.scope.Slots[pipelines.SlotRecord]})
+	it.outs = append(it.outs, out)
 	return nil
 }
 
@@ -442,7 +460,7 @@ func (f *flow) appendGroup(ctx context.Context, group []*batch) error {
 			var failure *host.Failure
 			if errors.As(host.AsError(r.GetFailure(), r.GetExchanges()), &failure) {
 				of[i].dead(s.Name, fromFailure(failure))
-				of[i].back(outs[i].record)
+				of[i].back(outs[i])
 			}
 		}
 		if p := results.GetPosition(); p != "" {

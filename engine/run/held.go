@@ -90,6 +90,7 @@ func (h *heldKeys) check(e *execution, it *item) {
 		return
 	}
 	if !it.settled() {
+		it.text = it.record.GetPayload()
 		it.parked("source", behind, "an earlier change of this record is not settled: "+open[0].why)
 		it.code = codeBehind
 	}

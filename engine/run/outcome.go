@@ -45,6 +45,7 @@ type item struct {
 	again  *state.Held // what was held and is tried again, nil = from the source
 	from   string      // steps before this one are skipped, "" = none is
 	at     []byte      // the record as it is to be there
+	text   []byte      // the record as it is now, where no step looks into it any more
 	start  time.Time
 	done   chan struct{}
 
@@ -70,7 +71,7 @@ type item struct {
 type output struct {
 	sink    *pipelines.Sink
 	payload []byte
-	record  any // as it was at the sink
+	record  any // as it was at the sink, nil = like the payload
 }
 
 // settled tells whether an earlier step has already decided the outcome.
@@ -133,14 +134,17 @@ func conflictText(e Effect) string {
 }
 
 // back puts the record back to how it was at an append-only sink, which writes when all steps are through.
-func (it *item) back(record any) {
-	if len(it.scope.Slots) > 0 {
-		it.scope.Slots[pipelines.SlotRecord] = record
+func (it *item) back(o output) {
+	if it.text = o.payload; o.record != nil {
+		it.text, _ = record.Encode(o.record) // it was made of record values
 	}
 }
 
 // current is the record as the steps made it, for dead letters.
 func (it *item) current() []byte {
+	if it.text != nil {
+		return it.text
+	}
 	if len(it.scope.Slots) == 0 && it.step != "source" { // it goes through as it is
 		return it.record.GetPayload()
 	}

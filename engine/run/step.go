@@ -259,7 +259,15 @@ func (e *execution) transform(ctx context.Context, s *pipelines.Transform, it *i
 		vms[s] = vm
 	}
 	meta, _ := it.scope.Slots[pipelines.SlotMeta].(map[string]any)
-	value, err := vm.Call(ctx, it.scope.Slots[pipelines.SlotRecord], meta)
+	text, err := vm.Text(ctx, it.scope.Slots[pipelines.SlotRecord], meta)
+	if err != nil {
+		return err
+	}
+	if s == e.last && text[0] == '{' && !e.observed() {
+		it.text = text
+		return nil
+	}
+	value, err := record.Decode(text)
 	if err != nil {
 		return err
 	}

@@ -152,10 +152,11 @@ func (t *teller) mask(it *item) *mask {
 }
 
 func source(it *item) any {
-	if len(it.scope.Slots) == 0 {
-		return nil
+	if len(it.scope.Slots) > 0 {
+		return it.scope.Slots[pipelines.SlotSource]
 	}
-	return it.scope.Slots[pipelines.SlotSource]
+	doc, _ := record.Decode(it.record.GetPayload()) // what can't be read has no fields
+	return doc
 }
 
 // story is what is told of an item.

@@ -26,6 +26,9 @@ type Ending struct {
 	Effects      []Effect
 }
 
+// observed tells whether somebody looks at what the steps make of a record, beside the steps themselves.
+func (e *execution) observed() bool { return e.plan != nil || e.teller != nil || e.watcher != nil }
+
 func (e *execution) passed(step pipelines.Step, it *item) {
 	if e.watcher != nil && len(it.scope.Slots) > 0 {
 		e.watcher.Passed(step, it.record.GetKey(), it.scope.Slots[pipelines.SlotRecord])
