@@ -54,6 +54,8 @@ type Connections struct {
 	limits *state.Store // where nodes agree on the use of connections; nil = nobody else uses them
 	node   string
 
+	dialling *keyedLocks // by identity: one that takes long keeps nobody from another
+
 	mu   sync.Mutex
 	open map[string]*connection // by identity
 	keep map[string]bool        // identities that are in the definition; nil = all
@@ -61,7 +63,7 @@ type Connections struct {
 
 // NewConnections returns an empty set that opens with dial.
 func NewConnections(dial Dial) *Connections {
-	return &Connections{dial: dial, open: map[string]*connection{}}
+	return &Connections{dial: dial, dialling: newKeyedLocks(), open: map[string]*connection{}}
 }
 
 // connection is an open Remote with its limits: so many calls a second, so many at once, a gate that is shut until
@@ -85,11 +87,9 @@ type connection struct {
 }
 
 func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*connection, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	key := identity(def)
-	if c, ok := s.open[key]; ok {
-		c.users++
+	defer s.dialling.lock(key)()
+	if c := s.opened(key); c != nil {
 		return c, nil
 	}
 	remote, err := s.dial(ctx, def)
@@ -107,10 +107,23 @@ func (s *Connections) get(ctx context.Context, def *pipelines.Connection) (*conn
 	if def.Limit.PerSecond > 0 {
 		c.rate = rate.NewLimiter(rate.Limit(def.Limit.PerSecond), max(1, int(def.Limit.PerSecond/100)))
 	}
-	c.users++
 	s.share(c, def)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.users++
 	s.open[key] = c
 	return c, nil
+}
+
+// opened is a connection that is open already, nil when it is not.
+func (s *Connections) opened(key string) *connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.open[key]
+	if c != nil {
+		c.users++
+	}
+	return c
 }
 
 // concurrency is how many operations may be under way at once on a connection.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/sourcegraph/conc/iter"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
@@ -128,20 +131,8 @@ func isShaping(step pipelines.Step) bool {
 // open dials every connection of the pipeline and starts its sinks' write streams from where they were settled.
 func (e *execution) open(ctx context.Context, connections *Connections) error {
 	e.opened = connections
-	dial := func(def *pipelines.Connection) error {
-		if e.conns[def.Address()] != nil {
-			return nil
-		}
-		conn, err := connections.get(ctx, def)
-		if err == nil {
-			e.conns[def.Address()] = conn
-		}
+	if err := e.dial(ctx); err != nil {
 		return err
-	}
-	if e.replay == nil {
-		if err := dial(e.pipeline.Source.Connection); err != nil {
-			return err
-		}
 	}
 	var positions map[string]string
 	err := e.durable(ctx, func() (err error) {
@@ -152,19 +143,51 @@ func (e *execution) open(ctx context.Context, connections *Connections) error {
 		return err
 	}
 	for _, step := range e.pipeline.Steps {
-		switch s := step.(type) {
-		case *pipelines.Lookup:
-			err = dial(s.Connection)
-		case *pipelines.Sink:
-			if err = dial(s.Connection); err == nil && e.plan == nil {
-				err = e.openWriter(ctx, s, positions[s.Name])
+		if s, ok := step.(*pipelines.Sink); ok && e.plan == nil {
+			if err := e.openWriter(ctx, s, positions[s.Name]); err != nil {
+				return err
 			}
-		}
-		if err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// dial opens the connections at the same time: each may have a process to start.
+func (e *execution) dial(ctx context.Context) error {
+	var defs []*pipelines.Connection
+	want := func(def *pipelines.Connection) {
+		if !slices.ContainsFunc(defs, func(d *pipelines.Connection) bool { return d.Address() == def.Address() }) {
+			defs = append(defs, def)
+		}
+	}
+	if e.replay == nil {
+		want(e.pipeline.Source.Connection)
+	}
+	for _, step := range e.pipeline.Steps {
+		switch s := step.(type) {
+		case *pipelines.Lookup:
+			want(s.Connection)
+		case *pipelines.Sink:
+			want(s.Connection)
+		}
+	}
+	type dialled struct {
+		conn *connection
+		err  error
+	}
+	mapper := iter.Mapper[*pipelines.Connection, dialled]{MaxGoroutines: len(defs)}
+	var failed error
+	for i, d := range mapper.Map(defs, func(def **pipelines.Connection) dialled {
+		conn, err := e.opened.get(ctx, *def)
+		return dialled{conn, err}
+	}) {
+		if d.err == nil {
+			e.conns[defs[i].Address()] = d.conn
+		} else if failed == nil {
+			failed = d.err
+		}
+	}
+	return failed
 }
 
 func (e *execution) openWriter(ctx context.Context, s *pipelines.Sink, position string) error {

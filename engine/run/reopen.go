@@ -11,7 +11,7 @@ import (
 func identity(def *pipelines.Connection) string {
 	return def.Address() + "#" + record.Hash(map[string]any{
 		"config": def.Config, "isolated": def.Isolated, "concurrency": record.Int(int64(def.Limit.Concurrency)),
-		"spacing": record.Int(int64(spacing(def))),
+		"spacing": record.Int(int64(spacing(def))), "memory": record.Int(def.Limit.Memory), "cpus": record.Int(int64(def.Limit.CPUs)),
 	})
 }
 

@@ -188,10 +188,10 @@ func (r *Runner) pass(ctx context.Context, e *execution) error {
 		return err
 	}
 	e.lanes, e.unsettled = newLanes(), newUnsettled()
+	defer e.closeWriters()
 	if err := e.open(ctx, r.Connections); err != nil {
 		return err
 	}
-	defer e.closeWriters()
 	again, err := e.returning(ctx)
 	if err != nil {
 		return err

@@ -83,6 +83,7 @@ type Host struct {
 	cancel  context.CancelFunc
 	work    conc.WaitGroup // one goroutine for each process
 	handles atomic.Uint64
+	sums    sync.Map // path → taken
 
 	mu         sync.Mutex
 	connectors map[string]*connector // by process: the connector's name, or the address of an isolated connection
@@ -148,30 +149,41 @@ func (h *Host) connector(name, isolated string, own *confinement) (*connector, e
 		process += fmt.Sprintf("%+v", *own) // other paths, another process
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ctx.Err() != nil {
-		return nil, errClosed()
-	}
-	if c := h.connectors[process]; c != nil {
-		return c, nil
+	c, err := h.known(process)
+	h.mu.Unlock()
+	if c != nil || err != nil {
+		return c, err
 	}
 	path, err := h.find(name)
 	if err != nil {
 		return nil, err
 	}
-	sum, err := checksum(path)
+	sum, err := h.checksum(path) // others go on meanwhile
 	if err != nil {
 		return nil, fail(fatal, "connector.missing", "the connector %s can't be read: %v", name, err)
 	}
 	if err := h.locked(name, path, sum); err != nil {
 		return nil, err
 	}
-	c := &connector{
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c, err := h.known(process); c != nil || err != nil {
+		return c, err
+	}
+	c = &connector{
 		host: h, name: name, unit: unit, own: own, path: path, sum: sum, state: Idle,
 		log: h.options.Log.With("connector", unit), tail: &tail{}, turn: make(chan struct{}, 1),
 	}
 	h.connectors[process] = c
 	return c, nil
+}
+
+// known is the supervisor of a process, nil when there is none yet. The caller holds the lock.
+func (h *Host) known(process string) (*connector, error) {
+	if h.ctx.Err() != nil {
+		return nil, errClosed()
+	}
+	return h.connectors[process], nil
 }
 
 // Manifest describes a connector. The process is started only for a binary that was never asked before.

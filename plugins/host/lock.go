@@ -29,6 +29,6 @@ func (h *Host) Program(name string) (path, sum string, err error) {
 	if path, err = h.find(name); err != nil {
 		return "", "", err
 	}
-	sum, err = checksum(path)
+	sum, err = h.checksum(path)
 	return path, "sha256:" + sum, err
 }

@@ -2,14 +2,10 @@ package host
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"sync"
 	"time"
-
-	goplugin "github.com/hashicorp/go-plugin"
 
 	"github.com/kopru-io/kopru/plugins/protocol"
 )
@@ -79,18 +75,14 @@ func (c *connector) take(ctx context.Context) (release func(), err error) {
 
 // verify tells whether the binary still is what it was when its manifest was read, or what the lock file says.
 func (c *connector) verify() error {
-	sum, err := hex.DecodeString(c.sum)
-	if err == nil {
-		var same bool
-		same, err = (&goplugin.SecureConfig{Checksum: sum, Hash: sha256.New()}).Check(c.path)
-		if err == nil && !same {
-			return fail(fatal, "connector.checksum",
-				"the connector %s (%s) is not what it was: sha256 %s was expected; it was changed or replaced, and is not started",
-				c.name, c.path, c.sum)
-		}
-	}
+	sum, err := c.host.checksum(c.path)
 	if err != nil {
 		return fail(fatal, "connector.checksum", "the connector %s can't be verified: %v", c.name, err)
+	}
+	if sum != c.sum {
+		return fail(fatal, "connector.checksum",
+			"the connector %s (%s) is not what it was: sha256 %s was expected; it was changed or replaced, and is not started",
+			c.name, c.path, c.sum)
 	}
 	return nil
 }
