@@ -119,13 +119,20 @@ func (s *Scheduler) connect(ctx context.Context, dsn string) error {
 	}
 	db.SetMaxOpenConns(1)
 	s.close = func() { _ = db.Close() }
-	client, err := open[*sql.Tx](ctx, riversqlite.New(db), s)
+	client, err := open[*sql.Tx](ctx, unheard{riversqlite.New(db)}, s)
 	if err != nil {
 		return err
 	}
 	s.client = client
 	return nil
 }
+
+// unheard is SQLite's driver without its listener, which asks the database twenty times a second what others have put
+// there: River tells itself of its own jobs at once then, and the queues are looked at once a second for others'.
+type unheard struct{ *riversqlite.Driver }
+
+// SupportsListener says no.
+func (unheard) SupportsListener() bool { return false }
 
 // open migrates River's tables and makes its client.
 func open[T any](ctx context.Context, driver riverdriver.Driver[T], s *Scheduler) (*river.Client[T], error) {
@@ -149,8 +156,8 @@ func open[T any](ctx context.Context, driver riverdriver.Driver[T], s *Scheduler
 		Logger:            quiet,
 		Workers:           workers,
 		JobTimeout:        -1, // a first load takes as long as it takes
-		FetchCooldown:     50 * time.Millisecond,
-		FetchPollInterval: 250 * time.Millisecond,
+		FetchCooldown:     10 * time.Millisecond,
+		FetchPollInterval: pulse,
 		MaxAttempts:       1, // the engine retries, and knows better when
 		Queues:            map[string]river.QueueConfig{s.own: {MaxWorkers: s.opts.MaxWorkers}},
 	})
