@@ -54,7 +54,14 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) (closure, *Shape) {
 	args := make([]closure, len(e.Args))
 	shapes := make([]*Shape, len(e.Args))
 	for i, arg := range e.Args {
+		swallowed := tolerant && (e.Name == "can" || i < len(e.Args)-1) // try() fails as its last argument does
+		if swallowed {
+			c.swallowed++
+		}
 		args[i], shapes[i] = c.compile(arg)
+		if swallowed {
+			c.swallowed--
+		}
 	}
 	if tolerant {
 		c.tolerant--

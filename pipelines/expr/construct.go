@@ -11,7 +11,7 @@ func (c *compiler) template(e *hclsyntax.TemplateExpr) closure {
 		var shape *Shape
 		parts[i], shape = c.compile(p)
 		if shape != nil && (shape.Kind == List || shape.Kind == Object) {
-			c.errorf(p.Range(), "lang.wrong_type", "Not a text",
+			c.mistyped(p.Range(), "Not a text",
 				"This is %s and can't be part of a text; jsonencode() makes a text of it.", shape.Kind.withArticle())
 		}
 	}

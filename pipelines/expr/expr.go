@@ -10,6 +10,7 @@
 //   - what stands left of && and || must be true or false; HCL forgives an error there when the right side decides
 //   - lists and objects that hold null can be compared
 //   - naming a field twice in { … } is an error
+//   - so is a wrong type that no record can make right, even in the last argument of try(), which may not be needed
 package expr
 
 import (
@@ -139,13 +140,21 @@ type compiler struct {
 
 	of string // the name that the path under way begins with, until its first field
 
-	tolerant int // > 0 where a failure may be meant to happen, or may never happen
+	tolerant  int // > 0 where a failure may be meant to happen, or may never happen
+	swallowed int // > 0 where try() or can() swallows it
 }
 
 func (c *compiler) errorf(rng hcl.Range, code, summary, format string, args ...any) {
 	c.diags = append(c.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: code, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: rng.Ptr(),
 	})
+}
+
+// mistyped tells of what never has the type that is needed. In try() and can() that is a failure like any other.
+func (c *compiler) mistyped(rng hcl.Range, summary, format string, args ...any) {
+	if c.swallowed == 0 {
+		c.errorf(rng, "lang.wrong_type", summary, format, args...)
+	}
 }
 
 // compile never returns a nil closure, so that one mistake does not hide others.

@@ -103,6 +103,11 @@ func TestValues(t *testing.T) {
 		`date(null)`:                       `null`,
 		`try(record.lines[9].sku, "none")`: `"none"`,
 		`can(record.note.deep)`:            `false`,
+		`can([1] + 2)`:                     `false`,
+		`can("a".b)`:                       `false`,
+		`can("a"[0])`:                      `false`,
+		`try("${[1]}x", [1].a, "none")`:    `"none"`,
+		`try(try("a" + 1, "b" * 2), 3)`:    `3`,
 		`tonumber("12.50")`:                `12.50`,
 		`tostring(12.50)`:                  `"12.5"`,
 	} {
@@ -223,6 +228,10 @@ func TestCompileErrors(t *testing.T) {
 		`link("a")`:                        {"lang.arguments 1 "},
 		`[1] + {}`:                         {"lang.wrong_type 1 ", "lang.wrong_type 7 "},
 		`!5 || 7`:                          {"lang.wrong_type 2 ", "lang.wrong_type 7 "},
+		`record.note + "x"`:                {"lang.wrong_type 1 "},
+		`record.note < "x"`:                {"lang.wrong_type 15 "},
+		`try([1] + 2, {} + 3)`:             {"lang.wrong_type 14 "}, // nothing swallows what the last argument says
+		`try(1, 2) + [1]`:                  {"lang.wrong_type 13 "},
 		`"a".b`:                            {"lang.wrong_type 4 "},
 		`"a"[0]`:                           {"lang.wrong_type 4 "},
 		`"${[1]}x"`:                        {"lang.wrong_type 4 "},

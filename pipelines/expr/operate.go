@@ -27,16 +27,8 @@ func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) (closure, *Shape) {
 	case e.Op == hclsyntax.OpEqual || e.Op == hclsyntax.OpNotEqual:
 		return equality(left, right, e.Op == hclsyntax.OpEqual), &Shape{Kind: Bool}
 	}
-	for _, side := range []hclsyntax.Expression{e.LHS, e.RHS} {
-		if e.Op == hclsyntax.OpAdd && isWord(side) {
-			c.errorf(e.SrcRange, "lang.wrong_type", "Texts are not added", `They are joined in one pair of quotes: "${one}${other}".`)
-			return constant(nil), nil
-		}
-		if isWord(side) {
-			c.errorf(side.Range(), "lang.wrong_type", "Not a number",
-				"Numbers are written without quotes and with a point, such as 100.50. Days are compared with datediff(one, other) > 0.")
-			return constant(nil), nil
-		}
+	if c.swallowed == 0 && c.words(e) {
+		return constant(nil), nil
 	}
 	c.operand(leftShape, Number, l)
 	c.operand(rightShape, Number, r)
@@ -57,6 +49,22 @@ func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) (closure, *Shape) {
 	}
 	c.errorf(e.SrcRange, "lang.syntax", "Unsupported operator", "This operator can't be used here.")
 	return constant(nil), nil
+}
+
+// words tells of a text that stands where a number is needed.
+func (c *compiler) words(e *hclsyntax.BinaryOpExpr) bool {
+	for _, side := range []hclsyntax.Expression{e.LHS, e.RHS} {
+		if e.Op == hclsyntax.OpAdd && isWord(side) {
+			c.mistyped(e.SrcRange, "Texts are not added", `They are joined in one pair of quotes: "${one}${other}".`)
+			return true
+		}
+		if isWord(side) {
+			c.mistyped(side.Range(), "Not a number",
+				"Numbers are written without quotes and with a point, such as 100.50. Days are compared with datediff(one, other) > 0.")
+			return true
+		}
+	}
+	return false
 }
 
 // isWord tells whether an expression is a text that stands there and is not a number.
@@ -84,7 +92,7 @@ func (c *compiler) operand(have *Shape, want Kind, rng hcl.Range) {
 	if have == nil || have.Kind == want || have.Kind == Any || have.Kind == Null || have.Kind == String {
 		return // a text may be a number, true or false
 	}
-	c.errorf(rng, "lang.wrong_type", "Wrong type", "%s is needed here, and this is %s.",
+	c.mistyped(rng, "Wrong type", "%s is needed here, and this is %s.",
 		sentence(want.withArticle()), have.Kind.withArticle())
 }
 

@@ -173,12 +173,12 @@ func (c *compiler) field(shape *Shape, name string, rng hcl.Range) *Shape {
 		return nil
 	}
 	if shape.Kind == List {
-		c.errorf(rng, "lang.wrong_type", "A list has no fields",
+		c.mistyped(rng, "A list has no fields",
 			"This is a list: take an element with [0], or a field of all elements with [*].%s.", name)
 		return nil
 	}
 	if shape.Kind != Object {
-		c.errorf(rng, "lang.wrong_type", "A "+shape.Kind.String()+" has no fields",
+		c.mistyped(rng, "A "+shape.Kind.String()+" has no fields",
 			"This is a %s and has no field %q; remove what stands after the dot.", shape.Kind, name)
 		return nil
 	}
@@ -275,7 +275,7 @@ func (c *compiler) element(shape *Shape, rng hcl.Range) *Shape {
 		return nil
 	}
 	if shape.Kind == String || shape.Kind == Number || shape.Kind == Bool {
-		c.errorf(rng, "lang.wrong_type", "A "+shape.Kind.String()+" has no elements",
+		c.mistyped(rng, "A "+shape.Kind.String()+" has no elements",
 			"[ ] takes an element of a list or a field of an object, and this is a %s; remove it.", shape.Kind)
 	}
 	return shape.Element
