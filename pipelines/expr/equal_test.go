@@ -238,7 +238,7 @@ func run(e hclsyntax.Expression, rec any) (any, error) {
 	return compiled.Eval(&expr.Scope{Slots: []any{rec}})
 }
 
-// same compares numbers as decimals of 34 digits, texts that HCL made of numbers, and everything else exactly.
+// same compares numbers to 30 decimals, texts that HCL made of numbers, and everything else exactly.
 func same(ours any, theirs cty.Value) bool {
 	switch v := ours.(type) {
 	case nil:
@@ -285,11 +285,9 @@ func sameNumber(ours record.Number, theirs string) bool {
 	if err1 != nil || err2 != nil {
 		return false
 	}
-	ctx := apd.BaseContext.WithPrecision(34)
-	var x, y apd.Decimal
-	_, err1 = ctx.Round(&x, a)
-	_, err2 = ctx.Round(&y, b)
-	return err1 == nil && err2 == nil && x.Cmp(&y) == 0
+	var d apd.Decimal
+	_, err := apd.BaseContext.WithPrecision(100).Sub(&d, a, b)
+	return err == nil && d.Abs(&d).Cmp(apd.New(1, -30)) < 0 // what is left of 0.3 - 0.1 - 0.2 in 512 bits
 }
 
 // hclContext is the record as HCL's evaluator sees it.
