@@ -31,21 +31,22 @@ func (r *Runtime) guardBuiltins() {
 	r.guard(text, "replace", replaced, longestText)
 	r.guard(text, "replaceAll", replaced, longestText)
 	list := r.prototype("Array")
+	all := func(this goja.Value, _ []goja.Value) float64 { return elements(this) }
 	for _, name := range []string{
 		"fill", "copyWithin", "indexOf", "lastIndexOf", "includes", "reverse", "toReversed", "slice", "splice",
 		"toSpliced", "concat", "sort", "toSorted", "flat", "with", "unshift", "shift", "toString",
 		"map", "forEach", "filter", "some", "every", "reduce", "reduceRight", "find", "findIndex", "findLast",
 		"findLastIndex", "flatMap",
 	} {
-		r.guard(list, name, r.elements, longestList)
+		r.guard(list, name, all, longestList)
 	}
-	r.guard(list, "join", r.joined, longestText)
+	r.guard(list, "join", joined, longestText)
 	from := r.vm.Get("Array").ToObject(r.vm)
 	r.guard(from, "from", func(_ goja.Value, args []goja.Value) float64 {
 		if len(args) == 0 {
 			return 0
 		}
-		return r.elements(args[0], nil)
+		return elements(args[0])
 	}, longestList)
 	r.guardClasses()
 }
@@ -132,7 +133,7 @@ func replaced(this goja.Value, args []goja.Value) float64 {
 }
 
 // elements is the length of a list, or of what says it has one.
-func (r *Runtime) elements(this goja.Value, _ []goja.Value) float64 {
+func elements(this goja.Value) float64 {
 	o, ok := this.(*goja.Object)
 	if !ok {
 		return length(this)
@@ -145,8 +146,8 @@ func (r *Runtime) elements(this goja.Value, _ []goja.Value) float64 {
 }
 
 // joined bounds the length of what join makes.
-func (r *Runtime) joined(this goja.Value, args []goja.Value) float64 {
-	n := r.elements(this, nil)
+func joined(this goja.Value, args []goja.Value) float64 {
+	n := elements(this)
 	o, ok := this.(*goja.Object)
 	if !ok || n > longestList {
 		return n * longestText

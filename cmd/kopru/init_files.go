@@ -21,6 +21,7 @@ import (
 	"github.com/kopru-io/kopru/pipelines/expr"
 	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
 	"github.com/kopru-io/kopru/plugins/protocol"
+	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // readAnswers reads a file of lines such as flows = ["orders"]. Credentials may be env("NAME").
@@ -78,7 +79,7 @@ func (a *answers) take(name string, v any) (ok bool) {
 		m, ok = v.(map[string]any)
 		a.Credentials = map[string]string{}
 		for k, item := range m {
-			a.Credentials[k] = textOf(item)
+			a.Credentials[k] = record.Text(item)
 		}
 	case "plan", "run":
 		var b bool

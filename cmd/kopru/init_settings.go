@@ -164,7 +164,7 @@ func (s *sheet) answer(one *setting, c shipped.Choice) (any, error) {
 	}
 	q := question(c, s.options)
 	if !q.Map {
-		current := textOf(one.value)
+		current := record.Text(one.value)
 		answer, err := s.oneOf(one.name, one.about, q.Values, current, func(answer string) error { return s.judge(one, typed(answer).of(one)) })
 		return typed(answer).of(one), err
 	}
@@ -183,7 +183,7 @@ func (s *sheet) answer(one *setting, c shipped.Choice) (any, error) {
 			}
 			return next
 		}
-		answer, err := s.oneOf(one.name+" of "+key.Label, one.about, q.Values, textOf(out[key.Value]), func(answer string) error { return s.judge(one, with(answer)) })
+		answer, err := s.oneOf(one.name+" of "+key.Label, one.about, q.Values, record.Text(out[key.Value]), func(answer string) error { return s.judge(one, with(answer)) })
 		if err != nil {
 			return nil, err
 		}
@@ -208,16 +208,6 @@ func (s *sheet) oneOf(title, about string, known []dashboard.Option, current str
 		options = append(options, option{"", "none"})
 	}
 	return s.ask.choose(title, about, options, current, valid)
-}
-
-func textOf(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case record.Number:
-		return string(v)
-	}
-	return ""
 }
 
 func texts(v any) []string {

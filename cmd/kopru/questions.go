@@ -19,6 +19,7 @@ import (
 	"github.com/kopru-io/kopru/engine/run"
 	"github.com/kopru-io/kopru/pipelines"
 	shipped "github.com/kopru-io/kopru/pipelines/mpluskassa-vismanet"
+	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // flowsVariable is the setting of the bridge that says which of its pipelines run.
@@ -204,7 +205,7 @@ func (l *lists) read(ctx context.Context, p *pipelines.Project, of shipped.List)
 	var out []dashboard.Option
 	seen := map[string]bool{}
 	for _, doc := range records {
-		key, label := textOf(doc[of.Key]), textOf(doc[of.Label])
+		key, label := record.Text(doc[of.Key]), record.Text(doc[of.Label])
 		if key == "" || seen[key] || doc["active"] == false || doc["enabled"] == false {
 			continue
 		}

@@ -241,7 +241,7 @@ func value(f sdk.Found, path ...string) string {
 		m, _ := v.(map[string]any)
 		v = m[name]
 	}
-	return textOf(v)
+	return record.Text(v)
 }
 
 func failureOf(t *testing.T, err error) *sdk.Failure {

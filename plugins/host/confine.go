@@ -146,7 +146,7 @@ func (c *connector) confined() confinement {
 
 // confinedTo says what a connection's process is held to, or what of it the platform can't enforce.
 func (c *connector) confinedTo() string {
-	if lack := Unenforced(); lack != "" {
+	if lack := unenforced(); lack != "" {
 		return "not confined (" + lack + "), though it asks for no more than: " + c.confined().String()
 	}
 	return "confined: " + c.confined().String()
@@ -176,7 +176,7 @@ func (c *connector) asError(f *protocol.Failure) error {
 
 // launcher is the command line before the connector's own, none where a process is not confined.
 func (c *connector) launcher() []string {
-	if len(c.host.options.Launcher) == 0 || Unenforced() == everything {
+	if len(c.host.options.Launcher) == 0 || unenforced() == everything {
 		return nil
 	}
 	data, err := json.Marshal(c.confined())
@@ -186,7 +186,7 @@ func (c *connector) launcher() []string {
 	return append(slices.Clone(c.host.options.Launcher), confineArgument, string(data))
 }
 
-// everything is what Unenforced says where nothing is enforced.
+// everything is what unenforced says where nothing is enforced.
 const everything = "this platform can't confine processes"
 
 // environment is what bounds the runtimes of most languages by itself.

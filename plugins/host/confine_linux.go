@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unenforced says what of a confinement the kernel can't enforce; "" = it can all.
-func Unenforced() string {
+// unenforced says what of a confinement the kernel can't enforce; "" = it can all.
+func unenforced() string {
 	switch abi, err := ll.LandlockGetABIVersion(); {
 	case err != nil || abi < 1:
 		return everything

@@ -4,8 +4,8 @@ package host
 
 import "errors"
 
-// Unenforced says what of a confinement the platform can't enforce.
-func Unenforced() string { return everything }
+// unenforced says what of a confinement the platform can't enforce.
+func unenforced() string { return everything }
 
 // confined is for platforms that can confine processes.
 func confined([]string) error { return errors.New(everything) }

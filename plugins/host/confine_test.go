@@ -48,7 +48,7 @@ func TestConfine(t *testing.T) {
 
 // TestConfined: a connector gets what it asked for, and is refused the rest by the kernel.
 func TestConfined(t *testing.T) {
-	if lack := Unenforced(); lack != "" {
+	if lack := unenforced(); lack != "" {
 		t.Skip(lack)
 	}
 	t.Setenv("NOSY_ASKED", "asked")
@@ -142,7 +142,7 @@ func TestConfined(t *testing.T) {
 
 // TestResources: a process gets the memory and the processors it was given, and one that wants more harms only itself.
 func TestResources(t *testing.T) {
-	if Unenforced() == everything {
+	if unenforced() == everything {
 		t.Skip(everything)
 	}
 	self, err := os.Executable()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kopru-io/kopru/plugins/record"
 	"github.com/kopru-io/kopru/plugins/sdk"
 )
 
@@ -87,14 +88,14 @@ func (k *catalogue) follow(ctx context.Context, c *client) error {
 
 // note files a thing under what its fields have now.
 func (k *catalogue) note(id string, thing map[string]any, fields ...string) {
-	number := plain(thing[id])
+	number := record.Text(thing[id])
 	own := id + "=" + number
 	for _, key := range k.keys[own] {
 		k.numbers[key] = slices.DeleteFunc(k.numbers[key], func(n string) bool { return n == number })
 	}
 	k.keys[own] = nil
 	for _, f := range fields {
-		if strings.TrimSpace(plain(thing[f])) != "" {
+		if strings.TrimSpace(record.Text(thing[f])) != "" {
 			key := filedAs(f, thing[f])
 			k.keys[own] = append(k.keys[own], key)
 			k.numbers[key] = append(k.numbers[key], number)
@@ -104,7 +105,7 @@ func (k *catalogue) note(id string, thing map[string]any, fields ...string) {
 
 // filedAs is what a field with a value is filed under: blanks around don't count, nor does case in e-mail addresses.
 func filedAs(field string, value any) string {
-	v := strings.TrimSpace(plain(value))
+	v := strings.TrimSpace(record.Text(value))
 	if field == "email" {
 		v = strings.ToLower(v)
 	}

@@ -74,7 +74,7 @@ func (c *connection) Check(ctx context.Context) (facts []string, problems []*pro
 	if v["databaseMajorNumber"] != nil {
 		facts = append(facts, "Database version "+version(v, "databaseMajorNumber", "databaseMinorNumber", "databaseRevisionNumber"))
 	}
-	if most := plain(v["serviceMaxWorkerThreads"]); most != "" {
+	if most := record.Text(v["serviceMaxWorkerThreads"]); most != "" {
 		facts = append(facts, "At most "+most+" workers")
 	}
 	if p := sdk.Clock("MplusKASSA", a.header, c.now()); p != nil {
@@ -112,7 +112,7 @@ func vatRates(groups []map[string]any) (fact string, problem *protocol.Problem) 
 }
 
 func version(v map[string]any, major, minor, revision string) string {
-	return plain(v[major]) + "." + plain(v[minor]) + "." + plain(v[revision])
+	return record.Text(v[major]) + "." + record.Text(v[minor]) + "." + record.Text(v[revision])
 }
 
 // explain says what is wrong with a connection and what to do.

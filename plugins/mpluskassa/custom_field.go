@@ -25,8 +25,8 @@ func customKinds() map[string]string {
 func byName(list any) map[string]any {
 	out := map[string]any{}
 	for _, f := range objects(list) {
-		name := plain(f["fieldName"])
-		if v, there := f[customKinds()[plain(f["dataType"])]]; there {
+		name := record.Text(f["fieldName"])
+		if v, there := f[customKinds()[record.Text(f["dataType"])]]; there {
 			out[name] = v
 			continue
 		}
@@ -45,13 +45,13 @@ func customList(values map[string]any, have any) ([]any, error) {
 	var out []any
 	types := map[string]string{}
 	for _, f := range objects(have) {
-		name := plain(f["fieldName"])
+		name := record.Text(f["fieldName"])
 		if _, replaced := values[name]; !replaced {
 			f = maps.Clone(f)
 			delete(f, "isRequired") // of the definition, not of the value
 			out = append(out, f)
 		}
-		types[name] = plain(f["dataType"])
+		types[name] = record.Text(f["dataType"])
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		f := map[string]any{"fieldName": name, "dataType": "DATA-TYPE-UNKNOWN"} // the installation knows it
@@ -114,7 +114,7 @@ func (c *client) complement(product map[string]any) {
 func sortedNumbers(v any) []any {
 	out, _ := v.([]any)
 	out = slices.Clone(out)
-	slices.SortFunc(out, func(a, b any) int { return strings.Compare(plain(a), plain(b)) })
+	slices.SortFunc(out, func(a, b any) int { return strings.Compare(record.Text(a), record.Text(b)) })
 	if out == nil {
 		out = []any{}
 	}

@@ -17,7 +17,7 @@ func deliveredOf(order map[string]any) any {
 	out := map[string]any{}
 	for _, l := range objects(order["lineList"]) {
 		data, _ := l["data"].(map[string]any)
-		id := plain(l["lineId"])
+		id := record.Text(l["lineId"])
 		if n, ok := data["deliveredQuantity"].(record.Number); ok && id != "" {
 			out[id] = n
 		}

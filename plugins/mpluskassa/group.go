@@ -23,12 +23,12 @@ func (c *client) groups(ctx context.Context) ([]map[string]any, error) {
 		for _, g := range rows {
 			inner := objects(g["subGroupList"])
 			delete(g, "subGroupList")
-			g["parentGroupNumber"], g["parent"], g["path"] = parent, path, plain(g["name"])
+			g["parentGroupNumber"], g["parent"], g["path"] = parent, path, record.Text(g["name"])
 			if path != "" {
-				g["path"] = path + pathSeparator + plain(g["name"])
+				g["path"] = path + pathSeparator + record.Text(g["name"])
 			}
 			out = append(out, g)
-			add(inner, g["groupNumber"], plain(g["path"]))
+			add(inner, g["groupNumber"], record.Text(g["path"]))
 		}
 	}
 	add(roots, record.Int(0), "")
@@ -36,7 +36,7 @@ func (c *client) groups(ctx context.Context) ([]map[string]any, error) {
 }
 
 func (c *client) findGroups(ctx context.Context, q sdk.Query) ([]map[string]any, error) {
-	if q.ID == "" && orElse(plain(q.Match["groupNumber"])+plain(q.Match["path"]), q.Match["name"]) == "" {
+	if q.ID == "" && orElse(record.Text(q.Match["groupNumber"])+record.Text(q.Match["path"]), q.Match["name"]) == "" {
 		return nil, badMatch("article_group", "groupNumber, path or name")
 	}
 	return c.groups(ctx)
@@ -50,10 +50,10 @@ func (c *client) placed(ctx context.Context, s sequence, rows []row) ([]made, er
 	}
 	places := map[string]map[string]any{}
 	for _, g := range all {
-		places[plain(g["groupNumber"])] = g
+		places[record.Text(g["groupNumber"])] = g
 	}
 	place := func(fields map[string]any) {
-		if g := places[plain(fields["groupNumber"])]; g != nil {
+		if g := places[record.Text(fields["groupNumber"])]; g != nil {
 			fields["path"], fields["parent"] = g["path"], g["parent"]
 		}
 	}
@@ -82,7 +82,7 @@ func under(all []map[string]any, rows []row, id string) []any {
 	var out []any
 	moved := map[string]bool{}
 	for _, g := range all { // those above come first
-		number, parent := plain(g["groupNumber"]), plain(g["parentGroupNumber"])
+		number, parent := record.Text(g["groupNumber"]), record.Text(g["parentGroupNumber"])
 		moved[number] = changed[number] || moved[parent]
 		if moved[number] && !changed[number] {
 			out = append(out, g["groupNumber"])
@@ -95,7 +95,7 @@ func under(all []map[string]any, rows []row, id string) []any {
 func (c *connection) writeGroup(ctx context.Context, op sdk.Op, fields map[string]any) (string, *answer, error) {
 	if path, there := fields["parent"]; there {
 		delete(fields, "parent")
-		number, err := c.groupAt(ctx, plain(path))
+		number, err := c.groupAt(ctx, record.Text(path))
 		if err != nil {
 			return op.ID, nil, err
 		}
@@ -127,7 +127,7 @@ func (c *client) groupAt(ctx context.Context, path string) (record.Number, error
 	}
 	for _, g := range all {
 		if g["path"] == path {
-			return record.Number(plain(g["groupNumber"])), nil
+			return record.Number(record.Text(g["groupNumber"])), nil
 		}
 	}
 	return "", sdk.NotFound("mpluskassa.parent_not_found", "there is no article group %q to put it into", path).At("parent")

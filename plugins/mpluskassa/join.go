@@ -153,7 +153,7 @@ func (s settings) needsArticles() bool { return s.sku == skuExt || s.sku == skuB
 func (s settings) skuOf(line, article map[string]any) any {
 	from := func(name string) string {
 		for _, m := range []map[string]any{line, article} {
-			if v := strings.TrimSpace(plain(m[name])); v != "" && v != "0" {
+			if v := strings.TrimSpace(record.Text(m[name])); v != "" && v != "0" {
 				return v
 			}
 		}
@@ -216,19 +216,8 @@ func objects(v any) []map[string]any {
 
 // numberIn is a number's text, "" for none: 0 is how MplusKASSA writes none.
 func numberIn(m map[string]any, name string) string {
-	if s := plain(m[name]); s != "0" {
+	if s := record.Text(m[name]); s != "0" {
 		return s
-	}
-	return ""
-}
-
-// plain is the text of a value that is text or a number.
-func plain(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case record.Number:
-		return string(v)
 	}
 	return ""
 }

@@ -44,11 +44,11 @@ func (c *connection) candidates(ctx context.Context, entity string, q sdk.Query)
 	rows []map[string]any, idOf func(map[string]any) string, err error,
 ) {
 	by := func(name string) func(map[string]any) string {
-		return func(m map[string]any) string { return plain(m[name]) }
+		return func(m map[string]any) string { return record.Text(m[name]) }
 	}
 	switch entity {
 	case "order":
-		rows, err = c.findOrders(ctx, orElse(q.ID, q.Match["orderId"]), plain(q.Match["extOrderId"]))
+		rows, err = c.findOrders(ctx, orElse(q.ID, q.Match["orderId"]), record.Text(q.Match["extOrderId"]))
 		return rows, by("orderId"), err
 	case "product":
 		rows, err = c.findProducts(ctx, orElse(q.ID, q.Match["productNumber"]), q.Match)
@@ -138,7 +138,7 @@ func (c *connection) findProducts(ctx context.Context, number string, match map[
 	if number != "" {
 		out, err = c.numbered(ctx, "getProducts", "productNumbers", number)
 	} else {
-		if plain(match["description"]) == "" {
+		if record.Text(match["description"]) == "" {
 			return nil, badMatch("product", "productNumber or description")
 		}
 		var numbers []string
@@ -167,7 +167,7 @@ func equals(fields, match map[string]any) bool {
 }
 
 func same(name string, have, want any) bool {
-	h, w := strings.TrimSpace(plain(have)), strings.TrimSpace(plain(want))
+	h, w := strings.TrimSpace(record.Text(have)), strings.TrimSpace(record.Text(want))
 	switch {
 	case name == "email":
 		return h != "" && strings.EqualFold(h, w)
@@ -190,7 +190,7 @@ func orElse(id string, v any) string {
 	if id != "" {
 		return id
 	}
-	return strings.TrimSpace(plain(v))
+	return strings.TrimSpace(record.Text(v))
 }
 
 // exchangesOf are those of a failure.

@@ -27,7 +27,7 @@ type together struct {
 
 func (c *connection) together(entity string) (together, bool) {
 	by := func(name string) func(map[string]any) string {
-		return func(m map[string]any) string { return plain(m[name]) }
+		return func(m map[string]any) string { return record.Text(m[name]) }
 	}
 	switch entity {
 	case "relation":
@@ -85,7 +85,7 @@ func relationTerms(t *terms, q sdk.Query) error {
 		return nil
 	}
 	for _, field := range personal {
-		if strings.TrimSpace(plain(q.Match[field])) != "" {
+		if strings.TrimSpace(record.Text(q.Match[field])) != "" {
 			t.keys = append(t.keys, filedAs(field, q.Match[field]))
 			return nil
 		}
@@ -106,8 +106,8 @@ func (c *connection) fetchRelations(ctx context.Context, t terms) ([]map[string]
 
 // articleTerms asks for what may be the article: an article number counts as a sku where there is no PLU number.
 func (c *connection) articleTerms(t *terms, q sdk.Query) error {
-	sku := strings.TrimSpace(plain(q.Match["sku"]))
-	plu := strings.TrimSpace(plain(q.Match["pluNumber"]))
+	sku := strings.TrimSpace(record.Text(q.Match["sku"]))
+	plu := strings.TrimSpace(record.Text(q.Match["pluNumber"]))
 	switch number := orElse(q.ID, q.Match["articleNumber"]); {
 	case number != "":
 		t.number(number)
@@ -124,10 +124,10 @@ func (c *connection) articleTerms(t *terms, q sdk.Query) error {
 		}
 	default:
 		field := skuBarcode
-		if plain(q.Match[skuExt]) != "" {
+		if record.Text(q.Match[skuExt]) != "" {
 			field = skuExt
 		}
-		if strings.TrimSpace(plain(q.Match[field])) == "" {
+		if strings.TrimSpace(record.Text(q.Match[field])) == "" {
 			return badMatch("article", "articleNumber, sku, pluNumber, extArticleId or barcode")
 		}
 		t.keys = append(t.keys, filedAs(field, q.Match[field]))
@@ -167,7 +167,7 @@ func (c *connection) fetchArticles(ctx context.Context, t terms) ([]map[string]a
 		return rows, values(rows, "articleNumber"), err
 	})
 	for _, a := range numbered {
-		if !seen[plain(a["articleNumber"])] {
+		if !seen[record.Text(a["articleNumber"])] {
 			out = append(out, a)
 		}
 	}
@@ -178,7 +178,7 @@ func (c *connection) fetchArticles(ctx context.Context, t terms) ([]map[string]a
 func stockTerms(t *terms, q sdk.Query) error {
 	branch, article, _ := strings.Cut(q.ID, "/")
 	if q.ID == "" {
-		branch, article = plain(q.Match["branchNumber"]), plain(q.Match["articleNumber"])
+		branch, article = record.Text(q.Match["branchNumber"]), record.Text(q.Match["articleNumber"])
 	}
 	if !isWhole(branch) || !isWhole(article) {
 		return badMatch("stock", "branchNumber and articleNumber")
@@ -268,7 +268,7 @@ func all(
 func values(rows []map[string]any, field string) []string {
 	out := make([]string, len(rows))
 	for i, r := range rows {
-		out[i] = strings.TrimSpace(plain(r[field]))
+		out[i] = strings.TrimSpace(record.Text(r[field]))
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kopru-io/kopru/plugins/record"
 	"github.com/kopru-io/kopru/plugins/sdk"
 )
 
@@ -229,7 +230,7 @@ func TestWhatIsOutOfUseComesLast(t *testing.T) {
 	}
 	rows := []map[string]any{row("1", false), row("2", true), row("3", nil), row("4", true)}
 	var got []string
-	for _, f := range pick(sdk.Query{Match: map[string]any{"email": "a@x.nl"}}, rows, func(m map[string]any) string { return plain(m["relationNumber"]) }) {
+	for _, f := range pick(sdk.Query{Match: map[string]any{"email": "a@x.nl"}}, rows, func(m map[string]any) string { return record.Text(m["relationNumber"]) }) {
 		got = append(got, f.ID)
 	}
 	if !slices.Equal(got, []string{"2", "3", "4", "1"}) {

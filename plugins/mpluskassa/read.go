@@ -129,7 +129,7 @@ func (c *client) orderRows(
 			if of == "Order" {
 				o[deliveredField] = deliveredOf(o)
 			}
-			out[i].records = []sdk.Record{recordOf(plain(o[s.id]), o, "entryTimestamp")}
+			out[i].records = []sdk.Record{recordOf(record.Text(o[s.id]), o, "entryTimestamp")}
 		}
 	}
 	return out, nil
@@ -195,11 +195,11 @@ func (c *connection) readProducts(ctx context.Context, r sdk.ReadRequest, emit f
 				m.records = []sdk.Record{unreadable(row.node, "productNumber", err)}
 			case single:
 				for _, a := range c.articlesOf(product) {
-					m.records = append(m.records, recordOf(plain(a["articleNumber"]), a, "changeTimestamp"))
+					m.records = append(m.records, recordOf(record.Text(a["articleNumber"]), a, "changeTimestamp"))
 				}
 			default:
 				c.complement(product)
-				m.records = []sdk.Record{recordOf(plain(product["productNumber"]), product, "")}
+				m.records = []sdk.Record{recordOf(record.Text(product["productNumber"]), product, "")}
 			}
 			out = append(out, m)
 		}
@@ -305,7 +305,7 @@ func (c *client) stockOf(n *node, branch int64) (map[string]any, error) {
 }
 
 func stockID(fields map[string]any) string {
-	return plain(fields["branchNumber"]) + "/" + plain(fields["articleNumber"])
+	return record.Text(fields["branchNumber"]) + "/" + record.Text(fields["articleNumber"])
 }
 
 // ---- small lists
@@ -325,9 +325,9 @@ func lists() map[string]small {
 
 // idOf is a row's identity. A VAT code is one only within its branch and country.
 func (l small) idOf(fields map[string]any) string {
-	id := plain(fields[l.id])
+	id := record.Text(fields[l.id])
 	if l.operation == "getVatGroupList" {
-		return plain(fields["branchNumber"]) + "/" + plain(fields["countryIso3"]) + "/" + id
+		return record.Text(fields["branchNumber"]) + "/" + record.Text(fields["countryIso3"]) + "/" + id
 	}
 	return id
 }

@@ -305,7 +305,7 @@ func TestJoinsAreFetchedInBulk(t *testing.T) {
 	for _, r := range got.records {
 		o := payload(t, r)
 		line := objects(o["lineList"])[0]
-		switch article := plain(line["articleNumber"]); article {
+		switch article := record.Text(line["articleNumber"]); article {
 		case "100":
 			if line["sku"] != "PLU-100" || line["product"].(map[string]any)["productNumber"] != num("9") {
 				t.Errorf("line %v", line)
@@ -320,7 +320,7 @@ func TestJoinsAreFetchedInBulk(t *testing.T) {
 			}
 		}
 		relation, there := o["relation"]
-		if m, ok := relation.(map[string]any); !there || ok != (plain(o["relationNumber"]) != "12") || ok && m["email"] != "r@example.org" {
+		if m, ok := relation.(map[string]any); !there || ok != (record.Text(o["relationNumber"]) != "12") || ok && m["email"] != "r@example.org" {
 			t.Errorf("relation %v of %v", relation, o["relationNumber"])
 		}
 	}

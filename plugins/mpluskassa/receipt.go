@@ -78,7 +78,7 @@ func (c *connection) changedDays(ctx context.Context, marker string, wanted peri
 				wrong = append(wrong, unreadable(r.node, s.id, err))
 				continue
 			}
-			if day := plain(receipt["financialDate"]); wanted.has(receipt) && day != "" {
+			if day := record.Text(receipt["financialDate"]); wanted.has(receipt) && day != "" {
 				days = append(days, day+"/"+numberIn(receipt, "financialBranchNumber"))
 			}
 		}

@@ -313,10 +313,10 @@ func (c *connection) holder(ctx context.Context, err error, wanted ...map[string
 	for _, w := range wanted {
 		number := numberIn(w, "articleNumber")
 		holders, lookupErr := c.articlesBy(ctx, []string{number})
-		if have := holders[number]; lookupErr == nil && have != nil && plain(have["sku"]) != plain(c.skuOf(nil, w)) {
+		if have := holders[number]; lookupErr == nil && have != nil && record.Text(have["sku"]) != record.Text(c.skuOf(nil, w)) {
 			f.Class = invalid
 			f.Message = fmt.Sprintf("the article number %s, wanted for %q, belongs to %q (%s); give one of them another number",
-				number, plain(c.skuOf(nil, w)), plain(have["sku"]), plain(have["description"]))
+				number, record.Text(c.skuOf(nil, w)), record.Text(have["sku"]), record.Text(have["description"]))
 			f.Field = "articleNumber"
 		}
 	}
@@ -358,7 +358,7 @@ func (c *connection) toAmount(ctx context.Context, fields map[string]any) error 
 	if fields["amount"] = free; c.setsFree && c.freeIsNet {
 		return nil
 	}
-	rows, err := c.stocks(ctx, plain(fields["branchNumber"]), []string{plain(fields["articleNumber"])})
+	rows, err := c.stocks(ctx, record.Text(fields["branchNumber"]), []string{record.Text(fields["articleNumber"])})
 	if err != nil || len(rows) == 0 {
 		return err
 	}

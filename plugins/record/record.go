@@ -42,6 +42,17 @@ func FromDecimal(d *apd.Decimal) Number { return Number(d.Text('f')) }
 // Int returns i as a Number.
 func Int(i int64) Number { return Number(strconv.FormatInt(i, 10)) }
 
+// Text returns a text, or a number as it came; "" of anything else.
+func Text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case Number:
+		return string(v)
+	}
+	return ""
+}
+
 // Decode parses one JSON value. Duplicate keys and trailing text are errors.
 func Decode(data []byte) (any, error) {
 	if v, ok := decodeQuick(data); ok {

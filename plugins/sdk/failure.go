@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/kopru-io/kopru/plugins/protocol"
 )
@@ -115,6 +116,17 @@ func (f *Failure) proto() *protocol.Failure {
 		RemoteStatus:  int32(f.RemoteStatus),
 		RemoteMessage: valid(f.RemoteMessage),
 	}
+}
+
+// Brief is text for a message, of at most so many bytes; what is longer ends in "…". What is no UTF-8 is replaced.
+func Brief(text string, most int) string {
+	if len(text) <= most {
+		return valid(text)
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return valid(text[:most]) + "…"
 }
 
 // valid makes text fit for the protocol, whose strings are UTF-8; a remote system's need not be.

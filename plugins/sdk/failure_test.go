@@ -49,6 +49,24 @@ func TestFailureInTheProtocolIsUTF8(t *testing.T) {
 	}
 }
 
+func TestBrief(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		most int
+		want string
+	}{
+		{"café", 5, "café"},
+		{"café", 4, "caf…"},
+		{"caf\xe9s", 5, "caf\uFFFDs"},
+		{"caf\xe9 noir", 5, "caf\uFFFD …"},
+		{"€", 2, "…"},
+	} {
+		if got := Brief(c.text, c.most); got != c.want {
+			t.Errorf("Brief(%q, %d) = %q, not %q", c.text, c.most, got, c.want)
+		}
+	}
+}
+
 func TestLogLinesAreHclog(t *testing.T) {
 	var out bytes.Buffer
 	newLogger(&out, slog.LevelInfo).With("connection", "shop.main").Warn("slow", "time", 3, "level", "deep")

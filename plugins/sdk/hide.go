@@ -47,7 +47,7 @@ func (h *HTTP) show(line string, header http.Header, body []byte, secrets []stri
 	b.WriteString(line + "\r\n")
 	_ = header.Write(&b) // a Builder takes everything
 	// Secrets go first: one that the cut would split must not show its half.
-	return cut(h.Hide(b.String()+"\r\n"+string(body), secrets...), shownBody)
+	return Brief(h.Hide(b.String()+"\r\n"+string(body), secrets...), shownBody)
 }
 
 // Hide takes the secrets out of a text, those of the HTTP and more, in every form that they have in addresses, JSON

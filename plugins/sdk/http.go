@@ -269,19 +269,12 @@ func words(header http.Header, body string) string {
 		for _, tag := range []string{"title", "TITLE"} {
 			if _, after, ok := strings.Cut(text, "<"+tag+">"); ok {
 				title, _, _ := strings.Cut(after, "</"+tag+">")
-				return "a page named " + cut(strings.TrimSpace(title), 200)
+				return "a page named " + Brief(strings.TrimSpace(title), 200)
 			}
 		}
 		return "a page, not an answer of the API"
 	}
-	return cut(text, shownFail)
-}
-
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return valid(s)
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return Brief(text, shownFail)
 }
 
 func (h *HTTP) now() time.Time {

@@ -86,15 +86,7 @@ type BatchWriter interface {
 type Config map[string]any
 
 // String returns the text of an attribute, "" when absent.
-func (c Config) String(name string) string {
-	switch v := c[name].(type) {
-	case string:
-		return v
-	case record.Number:
-		return string(v)
-	}
-	return ""
-}
+func (c Config) String(name string) string { return record.Text(c[name]) }
 
 // Bool returns a bool attribute, false when absent.
 func (c Config) Bool(name string) bool { b, _ := c[name].(bool); return b }

@@ -144,7 +144,7 @@ func known(text string) (ssh.HostKeyCallback, []string, error) {
 	if !strings.HasPrefix(text, "SHA256:") {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(text))
 		if err != nil {
-			return nil, nil, fmt.Errorf("%q is no public key and no fingerprint.", brief(text))
+			return nil, nil, fmt.Errorf("%q is no public key and no fingerprint.", sdk.Brief(text, 40))
 		}
 		wanted, algorithms = ssh.FingerprintSHA256(key), []string{key.Type()}
 		if key.Type() == ssh.KeyAlgoRSA {
@@ -163,5 +163,3 @@ func known(text string) (ssh.HostKeyCallback, []string, error) {
 type stranger struct{ got, wanted string }
 
 func (s *stranger) Error() string { return "its key is " + s.got + " and not " + s.wanted }
-
-func brief(text string) string { return text[:min(len(text), 40)] }

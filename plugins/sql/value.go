@@ -14,7 +14,10 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/kopru-io/kopru/plugins/record"
+	"github.com/kopru-io/kopru/plugins/sdk"
 )
+
+const mostShown = 60 // bytes of a value in a message
 
 // kind is what a column holds, as far as a record knows a difference.
 type kind int
@@ -100,7 +103,9 @@ func (c column) decode(v any) (any, error) {
 		return nil, nil
 	}
 	text := asText(v)
-	unfit := func() error { return fmt.Errorf("%s is %q, which is no %s", c.name, brief(text), c.kind) }
+	unfit := func() error {
+		return fmt.Errorf("%s is %q, which is no %s", c.name, sdk.Brief(text, mostShown), c.kind)
+	}
 	switch c.kind {
 	case kindText:
 		if c.padded() {
@@ -181,7 +186,7 @@ func (c column) parseTime(text string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no time", brief(text))
+	return time.Time{}, fmt.Errorf("%q is no time", sdk.Brief(text, mostShown))
 }
 
 // asText is what the drivers give, as the database would write it.
@@ -199,14 +204,6 @@ func asText(v any) string {
 		return v.Format(time.RFC3339Nano)
 	}
 	return fmt.Sprint(v)
-}
-
-func brief(text string) string {
-	const most = 60
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // encode makes what the driver takes of a record's value: nil, int64, float64, bool, string or []byte. It fails when the
@@ -329,7 +326,7 @@ func shown(v any) string {
 	if err != nil {
 		return record.Kind(v)
 	}
-	return brief(string(data))
+	return sdk.Brief(string(data), mostShown)
 }
 
 // canonical is a value in the form in which it would be read back.

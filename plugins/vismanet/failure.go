@@ -43,7 +43,7 @@ func hasStatus(err error, status int) bool {
 func refine(f *sdk.Failure, r call, answer *sdk.HTTPResponse) {
 	told := explain(answer.Body)
 	if told.words != "" {
-		f.RemoteMessage = cut(told.words, mostWords)
+		f.RemoteMessage = sdk.Brief(told.words, mostWords)
 	}
 	f.Field = told.field
 	byStatus(f, r)
@@ -210,28 +210,17 @@ func fieldPath(path string) string {
 }
 
 func textOf(v any) string {
-	switch v := v.(type) {
-	case string:
-		return strings.TrimSpace(v)
-	case record.Number:
-		return string(v)
-	case []any:
-		var parts []string
-		for _, item := range v {
-			parts = append(parts, textOf(item))
-		}
-		return join(" ", parts...)
+	list, ok := v.([]any)
+	if !ok {
+		return strings.TrimSpace(record.Text(v))
 	}
-	return ""
+	parts := make([]string, len(list))
+	for i, item := range list {
+		parts[i] = textOf(item)
+	}
+	return join(" ", parts...)
 }
 
 func join(separator string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), separator)
-}
-
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }
