@@ -3,17 +3,23 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 
 	"github.com/kopru-io/kopru/engine/state"
 	"github.com/kopru-io/kopru/pipelines"
+	"github.com/kopru-io/kopru/plugins/protocol"
 	"github.com/kopru-io/kopru/plugins/record"
 )
 
 // Where pipelines write both ways, each direction remembers of every field what its source asked for last and what its
 // target had when both agreed last. Of two new values it can so tell who changed what. What a direction writes comes
 // back as news to the other one; it leaves a note, by which the other one knows it for what it is.
+//
+// Both may be at one pair at the same time, on one node or on two. A record may have been read before the other direction
+// wrote to it, so where there is a note and the record is not as it says, the source is asked how it stands now. And what
+// a direction made of a pair counts only if no new note came meanwhile; else it looks at both sides again.
 
 // digests are short digests of values by their path: enough to tell whether a value changed, and no personal data.
 type digests map[string]string
@@ -26,6 +32,7 @@ type memory struct {
 
 // note is what a direction leaves for the other one.
 type note struct {
+	By    string  `json:"by"`             // the record that it was left with, so that no two notes are alike
 	Left  digests `json:"left,omitempty"` // the record it has written, which the other one will read
 	There digests `json:"there"`          // the record it has read, all that the other one may write of it; nil = not read
 }
@@ -87,6 +94,70 @@ func (p *paired) echo(read any) bool {
 		}
 	}
 	return true
+}
+
+// errCrossed says that the other direction has dealt with the pair at the same time.
+var errCrossed = errors.New("the other direction wrote at the same time")
+
+// outdated says that the source's record is not any more as it was read.
+type outdated struct{ now map[string]any }
+
+func (*outdated) Error() string { return "the record has changed since it was read" }
+
+// current makes sure that a record read is not from before the other direction wrote to it. Somebody may have changed it
+// after that, so what tells is how the fields written stand now; the error is an *outdated when that is otherwise.
+func (e *execution) current(ctx context.Context, s *pipelines.Sink, w want, read any) error {
+	fields, _ := read.(map[string]any)
+	back := s.Pair.Back
+	if w.pair.note == nil || len(w.pair.note.Left) == 0 || fields == nil || !back.Schema.GetCanLookup() {
+		return nil
+	}
+	hits, err := e.lookup(ctx, e.pipeline.Source.Connection, back.Entity, &protocol.Query{Id: w.linkKey})
+	if err != nil || len(hits) != 1 {
+		if isClass(err, protocol.FailureClass_FAILURE_CLASS_NOT_FOUND) { // deleted: what was read is the last there is
+			return nil
+		}
+		return err
+	}
+	there, err := record.DecodeObject(hits[0].GetFields())
+	if err != nil {
+		return invalid("connector.bad_answer", "%s answered fields of a %s that can't be read: %v",
+			back.Connection.Address(), back.Entity, err)
+	}
+	now := maps.Clone(fields)
+	for path, left := range w.pair.note.Left {
+		top := pipelines.TopField(path)
+		if value, ok := there[top]; ok || left == empty && top == path { // some systems leave out what is empty
+			now[top] = value
+		}
+	}
+	for path := range w.pair.note.Left {
+		if digest(at(fields, path)) != digest(at(now, path)) {
+			return &outdated{now}
+		}
+	}
+	return nil
+}
+
+// afresh takes a record through the whole pipeline as it stands now, to its outcome.
+func (e *execution) afresh(ctx context.Context, it *item, now map[string]any) error {
+	payload, err := record.Encode(now)
+	if err != nil {
+		return invalid("sink.bad_value", "%v", err)
+	}
+	old := it.record
+	it.record = &protocol.Record{
+		Key: old.GetKey(), Operation: old.GetOperation(), OccurredAtMs: old.GetOccurredAtMs(), Meta: old.GetMeta(), Payload: payload,
+	}
+	it.at, it.outs, it.trail, it.glances = nil, nil, nil, nil
+	e.prepare(ctx, it)
+	vms := scripts{}
+	defer vms.close()
+	if err := e.advance(ctx, e.pipeline.Steps, it, vms); err != nil {
+		return err
+	}
+	it.finish()
+	return nil
 }
 
 // heard takes what the source says for what both agree on, and writes nothing.
@@ -198,7 +269,8 @@ func made(fields map[string]any) merged {
 }
 
 // keepPair makes durable which record belongs to which, what this direction now knows of both, and what the other one
-// must know to recognise its own change when it reads it.
+// must know to recognise its own change when it reads it. It is errCrossed, and nothing is kept, when the other one has
+// left a note since the pair was read.
 func (e *execution) keepPair(ctx context.Context, s *pipelines.Sink, it *item, w want, id string, m merged) error {
 	if s.Pair == nil || e.plan != nil {
 		return nil
@@ -214,14 +286,22 @@ func (e *execution) keepPair(ctx context.Context, s *pipelines.Sink, it *item, w
 		own.Memory, own.Note = text(m.memory), w.pair.Note
 	}
 	if m.left != nil && s.Pair.Back != nil {
-		n := note{Left: m.left}
+		n := note{By: e.recordID(it), Left: m.left}
 		if s.Pair.Direct {
 			n.There = writableLeaves(s.Pair.Back, it.scope.Slots[pipelines.SlotSource])
 		}
 		back.Note = text(n)
 	}
-	if err := e.durable(ctx, func() error { return e.store.KeepPair(ctx, own, back) }); err != nil {
+	kept := false
+	err := e.durable(ctx, func() (err error) {
+		kept, err = e.store.KeepPair(ctx, own, back)
+		return err
+	})
+	switch {
+	case err != nil:
 		return &stop{err}
+	case !kept:
+		return errCrossed
 	}
 	return nil
 }

@@ -28,8 +28,23 @@ type want struct {
 }
 
 // upsert brings one remote record to what the sink wants: found by its link or its match, then left alone, updated
-// within the sink's leave, or created. It returns the record that stands there afterwards, for later steps.
+// within the sink's leave, or created. It returns the record that stands there afterwards, for later steps. A record that
+// turns out to be old is taken through all steps as it is now instead, and then has its outcome.
 func (e *execution) upsert(ctx context.Context, s *pipelines.Sink, it *item, suffix string) (any, error) {
+	for {
+		result, err := e.attempt(ctx, s, it, suffix)
+		var old *outdated
+		if errors.As(err, &old) {
+			return nil, e.afresh(ctx, it, old.now)
+		}
+		if !errors.Is(err, errCrossed) {
+			return result, err
+		}
+	}
+}
+
+// attempt does so with what is known now of the pair that the record may be part of.
+func (e *execution) attempt(ctx context.Context, s *pipelines.Sink, it *item, suffix string) (any, error) {
 	w, err := e.want(s, it, suffix)
 	if err != nil {
 		return nil, err
@@ -58,10 +73,14 @@ func (e *execution) upsert(ctx context.Context, s *pipelines.Sink, it *item, suf
 	if link.TargetID == "" {
 		link.TargetID = w.pair.ID
 	}
-	switch {
-	case w.pair.ID != "" && w.pair.echo(it.scope.Slots[pipelines.SlotSource]):
+	read := it.scope.Slots[pipelines.SlotSource]
+	if w.pair.ID != "" && w.pair.echo(read) {
 		return e.heard(ctx, s, it, w)
-	case stands(s, w, link):
+	}
+	if err := e.current(ctx, s, w, read); err != nil {
+		return nil, err
+	}
+	if stands(s, w, link) {
 		e.effect(it, Effect{Step: s.Name, Entity: s.Entity, Action: ActionUnchanged, ID: link.TargetID})
 		return resulting(s, nil, w.fields, link.TargetID), nil
 	}
@@ -93,7 +112,7 @@ func (e *execution) bring(ctx context.Context, s *pipelines.Sink, it *item, w wa
 	for attempt := 0; ; attempt++ {
 		var found *protocol.Found
 		known := false
-		if attempt == 0 && !announced && e.plan == nil {
+		if attempt == 0 && !announced && e.plan == nil && (w.pair == nil || w.pair.note == nil) { // a note may be newer
 			found, known = e.glimpsed(it, s, w, link.TargetID)
 		}
 		if !known {
@@ -327,10 +346,13 @@ func (e *execution) write(
 			version = result.GetVersion()
 		}
 	}
-	if err := e.keepPair(ctx, s, it, w, found.GetId(), m); err != nil {
-		return nil, err
+	kept := e.keepPair(ctx, s, it, w, found.GetId(), m)
+	if kept == nil || effect.Action == ActionUpdate { // written is written
+		e.effect(it, effect)
 	}
-	e.effect(it, effect)
+	if kept != nil {
+		return nil, kept
+	}
 	e.linked(it, s, w, found.GetId(), version)
 	if announced || w.claim.mine {
 		e.resolved(it, e.intent(s, it, w))
@@ -374,7 +396,8 @@ func (e *execution) create(ctx context.Context, s *pipelines.Sink, it *item, w w
 		return nil, err
 	}
 	if s.Pair != nil {
-		if err := e.keepPair(ctx, s, it, w, result.GetId(), made(w.fields)); err != nil {
+		// Who was paired by the other direction meanwhile is not created again for that.
+		if err := e.keepPair(ctx, s, it, w, result.GetId(), made(w.fields)); err != nil && !errors.Is(err, errCrossed) {
 			return nil, err
 		}
 	}

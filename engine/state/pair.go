@@ -24,17 +24,23 @@ func (s *Store) Pair(ctx context.Context, name, target, key string) (Pair, error
 	return p, err
 }
 
-// KeepPair makes a pair durable for the direction that has just dealt with it, and for the way back. The direction's
-// note is struck out if it still is the one that was read; the way back gets a note. A memory or a note that is empty
+// KeepPair makes a pair durable for the direction that has just dealt with it, and for the way back. A direction that
+// remembers strikes out its note with that, and the way back gets one. It is not kept when the direction's note is no
+// more the one it has read: then the other direction has dealt with the pair meanwhile. A memory or a note that is empty
 // leaves what stands. A record that already belongs to another one keeps that: back then changes nothing.
-func (s *Store) KeepPair(ctx context.Context, own, back Pair) error {
-	return s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, s.rebind("INSERT INTO pairs (name, target, key, id, memory, note) VALUES (?, ?, ?, ?, ?, '') "+
+func (s *Store) KeepPair(ctx context.Context, own, back Pair) (kept bool, err error) {
+	err = s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, s.rebind("INSERT INTO pairs (name, target, key, id, memory, note) VALUES (?, ?, ?, ?, ?, '') "+
 			"ON CONFLICT (name, target, key) DO UPDATE SET id = excluded.id, "+
 			"memory = CASE WHEN excluded.memory = '' THEN pairs.memory ELSE excluded.memory END, "+
-			"note = CASE WHEN pairs.note = ? THEN '' ELSE pairs.note END"),
+			"note = CASE WHEN excluded.memory = '' THEN pairs.note ELSE '' END "+
+			"WHERE excluded.memory = '' OR pairs.note = ?"),
 			own.Name, own.Target, own.Key, own.ID, own.Memory, own.Note)
-		if err != nil || back.Target == "" {
+		if err != nil {
+			return err
+		}
+		rows, err := result.RowsAffected()
+		if kept = rows > 0; err != nil || !kept || back.Target == "" {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, s.rebind("INSERT INTO pairs (name, target, key, id, memory, note) VALUES (?, ?, ?, ?, '', ?) "+
@@ -44,4 +50,5 @@ func (s *Store) KeepPair(ctx context.Context, own, back Pair) error {
 			back.Name, back.Target, back.Key, back.ID, back.Note)
 		return err
 	})
+	return kept, err
 }
