@@ -43,6 +43,7 @@ var Choices = []Choice{
 	{Setting: "check_totals", Part: "Orders"},
 	{Setting: "ship_orders", Part: "Orders"},
 	{Setting: "release_invoices", Part: "Orders"},
+	{Setting: "settle_credits", Part: "Orders"},
 	{Setting: "vat_categories", Part: "VAT and revenue", Keys: vatRates, Values: books("vat_category", "vatCategoryId", "description")},
 	{Setting: "vat_zone", Part: "VAT and revenue", Values: books("vat_zone", "id", "description")},
 	{Setting: "revenue_accounts", Part: "VAT and revenue", Of: []string{"domestic", "eu", "outside"}, Values: accounts},

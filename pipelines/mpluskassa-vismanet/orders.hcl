@@ -518,6 +518,13 @@ pipeline "orders" {
     }
   }
 
+  # An order.ts of one's own may know nothing of what comes back.
+  transform "all_lines" {
+    set = merge(record, {
+      allLines = coalesce(record.allLines, [for line in record.lines : merge(line, { isBack = false })])
+    })
+  }
+
   # Every product must be in Visma.net before the order is placed, unless another item stands in for it.
   sink "item" {
     connection = vismanet.books
