@@ -112,7 +112,9 @@ func (c *connector) acquire(ctx context.Context) (*process, error) {
 	if err != nil {
 		var failure *Failure
 		if errors.As(err, &failure) && failure.Code == "connector.start" {
+			c.mu.Lock()
 			c.crashed(failure.Message)
+			c.mu.Unlock()
 		}
 		return nil, err
 	}
@@ -177,24 +179,23 @@ func (c *connector) pause(ctx context.Context) error {
 	}
 }
 
-// noteEnd counts a process's end once, unless it was wanted.
+// noteEnd counts a process's end once, unless it was wanted. Whoever comes second finds it counted.
 func (c *connector) noteEnd(p *process) {
+	end := p.end() // which takes the lock, too
 	c.mu.Lock()
-	first := c.noted != p && c.proc == p
-	if first {
-		c.noted, c.proc = p, nil
-		c.state = Idle
+	defer c.mu.Unlock()
+	if c.noted == p || c.proc != p {
+		return
 	}
-	c.mu.Unlock()
-	if first && !p.stopping.Load() {
-		c.crashed("the connector " + c.name + " " + p.end())
+	c.noted, c.proc, c.state = p, nil, Idle
+	if !p.stopping.Load() {
+		c.crashed("the connector " + c.name + " " + end)
 	}
 }
 
-// crashed decides when the connector may be started again.
+// crashed decides when the connector may be started again. The caller holds the lock.
 func (c *connector) crashed(why string) {
 	policy, now := c.host.options.Restart, c.host.options.Now()
-	c.mu.Lock()
 	recent := c.crashes[:0]
 	for _, at := range c.crashes {
 		if now.Sub(at) < policy.Window {
@@ -206,16 +207,11 @@ func (c *connector) crashed(why string) {
 	if n > policy.Budget {
 		// A full window's rest, and then with a fresh budget: what ails it may have been mended meanwhile.
 		c.state, c.until, c.crashes = Quarantined, now.Add(policy.Window), nil
-	} else {
-		c.state, c.until = BackingOff, now.Add(min(policy.First<<(n-1), policy.Most))
-	}
-	state, until := c.state, c.until
-	c.mu.Unlock()
-	if state == Quarantined {
-		c.log.Error(why+"; it is quarantined", "crashes", n, "until", until)
+		c.log.Error(why+"; it is quarantined", "crashes", n, "until", c.until)
 		return
 	}
-	c.log.Warn(why, "crashes", n, "restart_in", until.Sub(now))
+	c.state, c.until = BackingOff, now.Add(min(policy.First<<(n-1), policy.Most))
+	c.log.Warn(why, "crashes", n, "restart_in", c.until.Sub(now))
 }
 
 // shut stops the process for good.
