@@ -54,6 +54,7 @@ func TestWizard(t *testing.T) {
 	}
 	questions := []string{
 		"order_form", "orders_start", "employee_number", "order_type", "return_order_type", "check_totals", "ship_orders", "release_invoices",
+		"settle_credits",
 		"vat_categories of 0", "vat_categories of 9", "vat_categories of 21", "vat_zone",
 		"revenue_accounts of domestic", "revenue_accounts of eu", "revenue_accounts of outside",
 		"default_debtor", "always_default_debtor", "update_customers", "customer_class_person", "customer_class_company", "credit_terms",
