@@ -85,9 +85,9 @@ func newExecution(p *pipelines.Pipeline) *execution {
 	if p.Payloads != "none" {
 		e.teller = e.masks
 	}
-	if s := writesAsIs(p.Steps); s != nil && i == 1 && len(p.Steps) == 1 {
+	if s := writesAsIs(p.Steps); s != nil && len(p.Steps) == 1 {
 		e.through, e.shape = s, nil
-	} else if s != nil && len(p.Steps) > 1 {
+	} else if s != nil {
 		if t, ok := p.Steps[len(p.Steps)-2].(*pipelines.Transform); ok && t.Script != nil {
 			e.last = t
 		}

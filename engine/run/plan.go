@@ -72,6 +72,7 @@ func (r *Runner) Plan(ctx context.Context, p *pipelines.Pipeline, opts PlanOptio
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer e.closeWriters()
 	if err := e.open(ctx, r.Connections); err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ func (r *Runner) PlanReplay(ctx context.Context, p *pipelines.Pipeline, what Rep
 	}
 	e := r.execution(p)
 	e.replay, e.plan = &what, &planner{made: map[string]*protocol.Found{}}
+	defer e.closeWriters()
 	if err := e.open(ctx, r.Connections); err != nil {
 		return nil, err
 	}
